@@ -1,0 +1,5 @@
+"""`python -m neurorecon` is the `neurorecon` command."""
+
+from neurorecon.cli import main
+
+main()

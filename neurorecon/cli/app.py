@@ -1,0 +1,79 @@
+"""The Typer application, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from neurorecon.cli import distill, evaluate, info, segment, simulate, trace, train
+from neurorecon.cli.console import error_line
+from neurorecon.errors import NeuroreconError
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _Commands(TyperGroup):
+    """Turns the errors of every command into one line and an exit code.
+
+    0 done, 1 the work failed, 2 wrong arguments or inputs, 130 interrupted.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NeuroreconError as error:
+            error_line(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            error_line("interrupted; nothing was written under the final name")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        except BrokenPipeError as error:
+            # The reader went away (`| head -1`): not our failure. Python must not complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+
+
+app = typer.Typer(
+    name="neurorecon",
+    cls=_Commands,
+    help="Neuron reconstruction from 3D light microscopy: a stack goes in, an SWC tree comes out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("segment")(segment.segment)
+app.command("trace")(trace.trace)
+app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
+app.command("distill")(distill.distill)
+app.command("simulate")(simulate.simulate)
+app.command("info")(info.info)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from neurorecon import __version__
+
+        typer.echo(f"neurorecon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _neurorecon(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Neuron reconstruction from 3D light microscopy: a stack goes in, an SWC tree comes out."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    app()

@@ -1,0 +1,5 @@
+"""`neurorecon distill`."""
+
+
+def distill() -> None:
+    """Not there yet."""

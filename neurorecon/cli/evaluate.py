@@ -1,0 +1,5 @@
+"""`neurorecon evaluate`."""
+
+
+def evaluate() -> None:
+    """Not there yet."""

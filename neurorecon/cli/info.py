@@ -1,0 +1,5 @@
+"""`neurorecon info`."""
+
+
+def info() -> None:
+    """Not there yet."""

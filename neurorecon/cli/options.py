@@ -1,0 +1,52 @@
+"""Options that several commands share: one name, one meaning, one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+INPUT_PANEL = "Input"
+OUTPUT_PANEL = "Output"
+COMPUTE_PANEL = "Computing"
+
+VoxelSize = Annotated[
+    tuple[float, float, float] | None,
+    typer.Option(
+        "--voxel-size",
+        metavar="Z Y X",
+        help="Distance between voxel centres in µm; overrides the file's own.",
+        show_default="from the file's metadata",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(
+        "--channel",
+        metavar="N",
+        min=0,
+        help="Channel to read from a multi-channel stack, counted from 0.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace an output that exists.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", min=0, help="Random seed; the same seed gives the same output."),
+]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        "--preview",
+        metavar="FILE.png",
+        help="Also write a picture: projections along three axes with the tree over the stack.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]

@@ -1,0 +1,5 @@
+"""`neurorecon segment`."""
+
+
+def segment() -> None:
+    """Not there yet."""

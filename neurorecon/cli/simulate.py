@@ -1,0 +1,5 @@
+"""`neurorecon simulate`."""
+
+
+def simulate() -> None:
+    """Not there yet."""

@@ -1,0 +1,5 @@
+"""`neurorecon trace`."""
+
+
+def trace() -> None:
+    """Not there yet."""

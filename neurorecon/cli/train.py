@@ -1,0 +1,5 @@
+"""`neurorecon train`."""
+
+
+def train() -> None:
+    """Not there yet."""
