@@ -64,10 +64,13 @@ def read_swc_header(path: Path) -> SwcHeader:
     return SwcHeader(unit, size, triples.get("origin_zyx"))
 
 
-def read_swc(path: Path, unit: Unit = "voxel") -> Morphology:
+def read_swc(path: Path, unit: Unit = "voxel", orphans_are_roots: bool = False) -> Morphology:
     """All trees of an SWC file, nodes in the order of its rows.
 
     unit: what the coordinates mean where the file does not say it (only neurorecon's header does).
+
+    orphans_are_roots: accept a parent that is not in the file and make the node a root, as training
+        labels cut out of a larger tree need it.
 
     A parent below zero marks a root. A radius of zero or less is kept: it means unknown.
 
@@ -80,7 +83,7 @@ def read_swc(path: Path, unit: Unit = "voxel") -> Morphology:
     return Morphology(
         point_zyx=np.ascontiguousarray(table[:, [4, 3, 2]]),
         radius=table[:, 5].copy(),
-        parent=_parent_rows(path, node, parent),
+        parent=_parent_rows(path, node, parent, orphans_are_roots),
         kind=kind,
         unit=read_swc_header(path).unit or unit,
     )
@@ -150,7 +153,7 @@ def _check_writable(morphology: Morphology, grid: Grid | None) -> None:
 
 
 def _parent_rows(
-    path: Path, node: NDArray[np.int64], parent: NDArray[np.int64]
+    path: Path, node: NDArray[np.int64], parent: NDArray[np.int64], orphans_are_roots: bool
 ) -> NDArray[np.int64]:
     """(n,) row of each node's parent, -1 for roots, from ids in any order."""
     order = np.argsort(node, kind="stable")
@@ -163,12 +166,13 @@ def _parent_rows(
         refuse_row(path, row, f"node {node[row]} is its own parent; use -1 for a root")
     place = np.minimum(np.searchsorted(sorted_id, parent), len(node) - 1)
     is_root = parent < 0
-    if len(missing := np.flatnonzero(~is_root & (sorted_id[place] != parent))):
-        row = int(missing[0])
+    is_orphan = ~is_root & (sorted_id[place] != parent)
+    if is_orphan.any() and not orphans_are_roots:
+        row = int(np.flatnonzero(is_orphan)[0])
         refuse_row(
             path, row, f"parent {parent[row]} does not exist; add that node, or use -1 for a root"
         )
-    rows = np.where(is_root, -1, order[place])
+    rows = np.where(is_root | is_orphan, -1, order[place])
     if (row_in_cycle := _row_in_cycle(rows)) is not None:
         refuse_row(
             path,
