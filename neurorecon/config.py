@@ -1,1 +1,81 @@
-"""Settings that several packages share."""
+"""Settings of training runs, stored in the checkpoints that they write."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """How a tree becomes a label, in voxels of the stack.
+
+    least_radius, largest_radius: radii of the drawn tubes are clipped to this range: gold radii are
+        often missing or absurd, and a tube thinner than 2 voxels is lost to the error of gold
+        centrelines.
+    ignored_shell: width around the tubes that the loss leaves out, because gold centrelines are off
+        by 1-2 voxels and real neurites may be wider than drawn.
+    """
+
+    least_radius: float = 2.0
+    largest_radius: float = 3.0
+    ignored_shell: float = 3.0
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Strength of the random changes of training crops, on the network's intensity scale.
+
+    zoom_share: share of crops that are rescaled; zoom_z, zoom_xy: range of the factors, so that one
+        model serves voxels of other sizes.
+    gain, gamma: ranges of contrast changes; offset: standard deviation of a shift of background.
+    gradient: largest linear change of background across a crop (uneven illumination).
+    blur_share, blur_sigma: share of crops blurred, and the range in voxels.
+    noise: largest standard deviation of added noise.
+    """
+
+    zoom_share: float = 0.4
+    zoom_z: tuple[float, float] = (0.7, 1.4)
+    zoom_xy: tuple[float, float] = (0.8, 1.25)
+    gain: tuple[float, float] = (0.6, 1.6)
+    gamma: tuple[float, float] = (0.7, 1.4)
+    offset: float = 0.1
+    gradient: float = 0.3
+    blur_share: float = 0.15
+    blur_sigma: tuple[float, float] = (0.3, 1.0)
+    noise: float = 0.12
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    steps: optimiser steps. batch_size: crops a step.
+    patch_zyx: size of a crop in voxels; a multiple of the token size.
+    near_neurite: share of crops centred near labelled neurite, which fills 0.3 % of the voxels.
+    learning_rate: of convolutions and heads; encoder_learning_rate: of the transformer, lower so
+        that transferred weights are not washed out.
+    weight_decay, betas, warm_up_steps, clip_norm: of AdamW with a cosine schedule, as in the
+        prototype that proved the recipe.
+    ema_decay: of the averaged weights, which are the ones kept.
+    seed: of crops, augmentation and initial weights.
+    """
+
+    steps: int = 2000
+    batch_size: int = 2
+    patch_zyx: tuple[int, int, int] = (32, 64, 64)
+    near_neurite: float = 0.8
+    learning_rate: float = 1e-3
+    encoder_learning_rate: float = 3e-4
+    weight_decay: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.98)
+    warm_up_steps: int = 15
+    clip_norm: float = 1.0
+    ema_decay: float = 0.995
+    seed: int = 0
+    label: LabelConfig = LabelConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint's metadata."""
+        return asdict(self)

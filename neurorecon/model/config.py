@@ -1,0 +1,64 @@
+"""Shape of the student network, stored in every checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from neurorecon.errors import InputError
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """A 3D Vision Transformer with a convolutional path at full resolution.
+
+    width: token width; that of the 2D teacher, so that its blocks can be copied.
+    heads: attention heads, the teacher's.
+    depth: transformer blocks; 6 of a teacher's 12 gave the prototype most of the gain at two
+        thirds of the time.
+    mlp_ratio: hidden width of a block's MLP over `width`, the teacher's.
+    layer_scale: whether blocks scale their residual branches (DINOv2 does, plain ViT does not).
+    norm_eps: epsilon of the layer norms, the teacher's (1e-6 in timm's ViTs).
+    token_size_zyx: voxels that one token stands for; 8 keeps a token about as wide as the gap
+        between neurites.
+    token_grid_zyx: the grid whose position embedding is stored; other windows interpolate it.
+    channels: convolutional channels at full, half, quarter and eighth resolution; neurites are
+        2-5 voxels wide, so a light path at full resolution must draw them.
+    """
+
+    width: int = 192
+    heads: int = 3
+    depth: int = 6
+    mlp_ratio: float = 4.0
+    layer_scale: bool = False
+    norm_eps: float = 1e-6
+    token_size_zyx: tuple[int, int, int] = (8, 8, 8)
+    token_grid_zyx: tuple[int, int, int] = (4, 8, 8)
+    channels: tuple[int, int, int, int] = (8, 16, 32, 64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> StudentConfig:
+        """The config that `to_dict` described; InputError for names or types that do not fit."""
+        try:
+            plain: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in values.items()
+            }
+            return cls(**plain)
+        except TypeError as error:
+            raise InputError(
+                f"the checkpoint describes another network ({error}); "
+                "use a checkpoint of this version of neurorecon or train again"
+            ) from error
+
+
+PRESETS: dict[str, StudentConfig] = {
+    "tiny": StudentConfig(),
+    "small": StudentConfig(width=384, heads=6),
+    "base": StudentConfig(width=768, heads=12),
+}

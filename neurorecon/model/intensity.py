@@ -1,0 +1,64 @@
+"""From stored intensities to the scale that the network was trained on.
+
+One scale for the whole stack: scaling each window by itself would turn the noise of an empty window
+into signal, and would leave seams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Neurites fill about 0.3 % of a stack, so the median is background and the 99.9th percentile is
+# signal where there is plenty of it.
+LOW_PERCENTILE, HIGH_PERCENTILE = 50.0, 99.9
+# Where neurite fills less than 0.1 %, that percentile is background too; the top of the scale then
+# stays at least this share of the intensity range above it.
+LEAST_SHARE_OF_RANGE = 0.05
+# Faint voxels below the background's median carry no more than this (the noise of the median).
+LOWEST = -1.0
+# Percentiles of a regular sample of this many voxels differ from the whole stack's by less than the
+# camera's noise, and cost a fraction of a second.
+SAMPLE_VOXELS = 4_000_000
+
+
+@dataclass(frozen=True)
+class IntensityScale:
+    """Background (`low`) to 0 and bright signal (`high`) to 1, brighter compressed.
+
+    Above 1 the scale is logarithmic, 1 + ln(u): in sparse stacks neurite lies far above any
+    percentile, and clipping it would erase its shape. `low` > `high` for dark-on-bright stacks.
+    """
+
+    low: float
+    high: float
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Scaled float32 copy of intensities of any shape."""
+        unit = array.astype(np.float32)
+        unit -= np.float32(self.low)
+        unit *= np.float32(1.0 / (self.high - self.low))
+        np.maximum(unit, LOWEST, out=unit)
+        bright = unit > 1.0
+        unit[bright] = 1.0 + np.log(unit[bright])
+        return unit
+
+
+def estimate_scale(array: NDArray[Any], invert: bool = False) -> IntensityScale:
+    """The scale of a whole stack, from a regular sample of it.
+
+    invert: neurites are dark on a bright background (brightfield).
+    """
+    step = max(1, int(np.ceil((array.size / SAMPLE_VOXELS) ** (1 / 3))))
+    sample = np.asarray(array[::step, ::step, ::step], np.float32)
+    if invert:
+        sample = -sample
+    low, high = np.percentile(sample, [LOW_PERCENTILE, HIGH_PERCENTILE])
+    high = max(high, low + LEAST_SHARE_OF_RANGE * (sample.max() - low))
+    if high <= low:  # a sample without contrast; the caller has refused constant stacks
+        high = low + 1.0
+    sign = -1.0 if invert else 1.0
+    return IntensityScale(sign * float(low), sign * float(high))

@@ -1,0 +1,68 @@
+"""Device, precision, threads and allocator: what to ask of torch on this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Literal
+
+import torch
+
+from neurorecon.errors import InputError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# glibc's mallopt parameters (malloc.h).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 1 << 30
+
+
+def choose_device(name: DeviceName = "auto") -> torch.device:
+    """The device asked for, or the best there is; InputError if it is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there[name]:
+        raise InputError(f"this machine has no {name} device that torch can use; try --device auto")
+    return torch.device(name)
+
+
+def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """The number format of the network's arithmetic.
+
+    `auto` is float32 on a CPU, where bfloat16 is emulated on most machines and then hundreds of
+    times slower; bfloat16 on a GPU that has it in hardware, else float16.
+    """
+    if precision != "auto":
+        if device.type == "cpu" and precision == "fp16":
+            raise InputError("--precision fp16 needs a GPU; use fp32 (or auto) on a CPU")
+        return _DTYPES[precision]
+    if device.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(device)
+        return torch.bfloat16 if major >= 8 else torch.float16
+    return torch.float16 if device.type == "mps" else torch.float32
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed blocks instead of returning them to the system after each layer.
+
+    Otherwise every forward pass on the CPU faults its buffers in again: up to 40 % of the time.
+    Elsewhere than on Linux with glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

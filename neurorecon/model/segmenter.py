@@ -1,0 +1,107 @@
+"""The whole student: transformer tokens and a convolutional path, merged into one probability.
+
+Tokens know what is neurite and what is not, from a wide view; they are too coarse to draw a
+neurite of 2-5 voxels. So a light U-shaped convolutional path keeps full resolution, and the tokens
+join it at its coarsest level. Skips are added, not concatenated: half the work at full resolution,
+where most of the time goes. Convolutions have no normalisation layers: statistics of a window
+would make the result depend on where windows happen to lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neurorecon.errors import InputError
+from neurorecon.model.config import StudentConfig
+from neurorecon.model.encoder import Encoder
+
+# Foreground is about 0.3 % of voxels: starting near "no neurite" spares the first hundred steps.
+INITIAL_LOGIT = -3.0
+
+
+class _ConvPair(nn.Module):
+    """Two 3 x 3 x 3 convolutions; the second one's result is added to the first's."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(channels_in, channels_out, 3, padding=1)
+        self.conv2 = nn.Conv3d(channels_out, channels_out, 3, padding=1)
+
+    def forward(self, stack: Tensor) -> Tensor:
+        first = functional.silu(self.conv1(stack), inplace=not self.training)
+        return first + functional.silu(self.conv2(first), inplace=not self.training)
+
+
+class Segmenter(nn.Module):
+    """(N, 1, Z, Y, X) scaled intensities to (N, 1, Z, Y, X) logits of neurite."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        full, half, quarter, eighth = config.channels
+        self.config = config
+        self.encoder = Encoder(config)
+        self.token_projection = nn.Conv3d(config.width, eighth, 1)
+        self.stem = nn.Conv3d(1, full, 3, padding=1)
+        self.down_half = nn.Conv3d(full, half, 2, stride=2)
+        self.level_half = _ConvPair(half, half)
+        self.down_quarter = nn.Conv3d(half, quarter, 2, stride=2)
+        self.level_quarter = _ConvPair(quarter, quarter)
+        self.down_eighth = nn.Conv3d(quarter, eighth, 2, stride=2)
+        self.level_eighth = _ConvPair(eighth, eighth)
+        self.up_quarter = nn.ConvTranspose3d(eighth, quarter, 2, stride=2)
+        self.merge_quarter = _ConvPair(quarter, quarter)
+        self.up_half = nn.ConvTranspose3d(quarter, half, 2, stride=2)
+        self.merge_half = _ConvPair(half, half)
+        self.up_full = nn.ConvTranspose3d(half, full, 2, stride=2)
+        self.merge_full = _ConvPair(full, full)
+        self.head = nn.Conv3d(full, 1, 1)
+        self._init_head()
+
+    def _init_head(self) -> None:
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias, INITIAL_LOGIT)
+
+    def forward(self, stack: Tensor) -> Tensor:
+        full = functional.silu(self.stem(stack))
+        half = self.level_half(self.down_half(full))
+        quarter = self.level_quarter(self.down_quarter(half))
+        eighth = self.down_eighth(quarter) + self._tokens(stack)
+        eighth = self.level_eighth(eighth)
+        quarter = self.merge_quarter(self.up_quarter(eighth) + quarter)
+        half = self.merge_half(self.up_half(quarter) + half)
+        full = self.merge_full(self.up_full(half) + full)
+        return self.head(full)
+
+    def _tokens(self, stack: Tensor) -> Tensor:
+        """Tokens at an eighth of the resolution, whatever the token size."""
+        tokens = self.token_projection(self.encoder(stack))
+        size = tuple(n // 8 for n in stack.shape[2:])
+        if tokens.shape[2:] == size:
+            return tokens
+        return functional.interpolate(tokens, size=size, mode="trilinear", align_corners=False)
+
+
+def size_multiple_zyx(config: StudentConfig) -> tuple[int, int, int]:
+    """Windows must be a multiple of this: of the token size, and of the convolutional path's 8."""
+    z, y, x = (max(8, size) for size in config.token_size_zyx)
+    return z, y, x
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Fill `model` with `tensors`; InputError that names the first tensor that does not fit."""
+    own = model.state_dict()
+    for name in own.keys() | tensors.keys():
+        if name not in tensors:
+            raise InputError(f"{source}: lacks the tensor {name!r}; it is no complete checkpoint")
+        if name not in own:
+            raise InputError(f"{source}: holds a tensor {name!r} that this network has not")
+        if own[name].shape != tensors[name].shape:
+            raise InputError(
+                f"{source}: {name!r} has the shape {tuple(tensors[name].shape)}, "
+                f"but its config asks for {tuple(own[name].shape)}"
+            )
+    model.load_state_dict(dict(tensors))

@@ -1,0 +1,112 @@
+"""Where the windows of a sliding-window run lie, and what the run will take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurorecon.errors import InputError
+
+Box = tuple[slice, slice, slice]
+
+DEFAULT_WINDOW_ZYX = (64, 64, 64)
+DEFAULT_OVERLAP = 0.25
+# The blending buffer spans one window in z and at most this much in y and x, so that its size does
+# not grow with the stack. Windows across the border of two blocks run twice: 5 % at this size.
+BLOCK_YX = 1024
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Overlapping windows that cover a stack.
+
+    shape_zyx: of the stack. window_zyx: of every window; larger than the stack where that is
+        smaller than a window, which is then mirrored.
+    overlap: least share of a window that its neighbour covers too.
+    """
+
+    shape_zyx: tuple[int, int, int]
+    window_zyx: tuple[int, int, int]
+    overlap: float
+
+    @cached_property
+    def starts_zyx(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """First voxels of the windows along each axis, evenly spread from border to border."""
+        z, y, x = (
+            _starts(size, window, self.overlap)
+            for size, window in zip(self.shape_zyx, self.window_zyx, strict=True)
+        )
+        return z, y, x
+
+    @cached_property
+    def weights_zyx(self) -> tuple[NDArray[np.float32], ...]:
+        """Blending weights along each axis, (windows, window size).
+
+        At every voxel of the stack the weights of an axis sum to 1, so their products do in 3D.
+        """
+        return tuple(
+            _weights(starts, window, size)
+            for starts, window, size in zip(
+                self.starts_zyx, self.window_zyx, self.shape_zyx, strict=True
+            )
+        )
+
+    @property
+    def window_count(self) -> int:
+        """Windows of the grid (those across block borders counted once)."""
+        return math.prod(len(starts) for starts in self.starts_zyx)
+
+    @property
+    def window_voxels(self) -> int:
+        """Voxels of one window."""
+        return math.prod(self.window_zyx)
+
+    def blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Parts (y, x) of the stack that are blended one after the other."""
+        _, height, width = self.shape_zyx
+        for y in range(0, height, BLOCK_YX):
+            for x in range(0, width, BLOCK_YX):
+                yield slice(y, min(y + BLOCK_YX, height)), slice(x, min(x + BLOCK_YX, width))
+
+
+def plan_windows(
+    shape_zyx: tuple[int, int, int],
+    multiple_zyx: tuple[int, int, int],
+    window_zyx: tuple[int, int, int] = DEFAULT_WINDOW_ZYX,
+    overlap: float = DEFAULT_OVERLAP,
+) -> WindowPlan:
+    """Windows for a stack: no larger than needed, and a multiple of what the network asks for.
+
+    InputError if `overlap` is not in [0, 0.9].
+    """
+    if not 0.0 <= overlap <= 0.9:
+        raise InputError(f"the overlap is {overlap:g}; give a share from 0 to 0.9")
+    z, y, x = (
+        math.ceil(min(window, size) / multiple) * multiple
+        for window, size, multiple in zip(window_zyx, shape_zyx, multiple_zyx, strict=True)
+    )
+    return WindowPlan(shape_zyx, (z, y, x), overlap)
+
+
+def _starts(size: int, window: int, overlap: float) -> NDArray[np.int64]:
+    room = size - window
+    if room <= 0:
+        return np.zeros(1, np.int64)
+    stride = max(1, math.floor(window * (1 - overlap)))
+    count = math.ceil(room / stride) + 1
+    return np.linspace(0, room, count).round().astype(np.int64)
+
+
+def _weights(starts: NDArray[np.int64], window: int, size: int) -> NDArray[np.float32]:
+    """Tents, highest in the middle where the network sees most context, normalised to sum 1."""
+    index = np.arange(window)
+    tent = np.minimum(index + 1, window - index).astype(np.float64)
+    total = np.zeros(max(size, window))
+    for start in starts:
+        total[start : start + window] += tent
+    return np.stack([tent / total[start : start + window] for start in starts]).astype(np.float32)

@@ -1,0 +1,106 @@
+"""One training loop for every task: it knows steps, schedule and state, and nothing of losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from neurorecon.config import TrainConfig
+from neurorecon.errors import NeuroreconError
+
+
+class Task(Protocol):
+    """What the loop trains: a module, and a loss for each step."""
+
+    model: nn.Module
+
+    def encoder_parameters(self) -> Iterator[nn.Parameter]:
+        """Parameters of the transformer, which learn at their own rate."""
+        ...
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        """The loss of step number `step`, and figures to report."""
+        ...
+
+
+class Trainer:
+    """AdamW with warm-up, cosine, gradient clipping and averaged weights, over any task."""
+
+    def __init__(self, task: Task, config: TrainConfig) -> None:
+        self.task = task
+        self.config = config
+        self.step = 0
+        self.optimizer = torch.optim.AdamW(parameter_groups(task, config), betas=config.betas)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        average = get_ema_multi_avg_fn(config.ema_decay)
+        self.averaged = AveragedModel(task.model, multi_avg_fn=average)
+
+    def run(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
+        """Train from the present step to the last; `on_step` gets each step's number and figures.
+
+        NeuroreconError if the loss is no longer finite.
+        """
+        self.task.model.train()
+        while self.step < self.config.steps:
+            loss, figures = self.task.loss(self.step)
+            if not math.isfinite(loss.item()):
+                raise NeuroreconError(
+                    f"the loss became {loss.item()} at step {self.step}; "
+                    "train again with a lower --learning-rate"
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.task.model.parameters(), self.config.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            self.averaged.update_parameters(self.task.model)
+            self.step += 1
+            on_step(self.step, {"loss": loss.item(), **figures})
+
+    def averaged_weights(self) -> dict[str, Tensor]:
+        """The averaged weights of the task's module."""
+        return dict(self.averaged.module.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs to go on as if it had never stopped."""
+        return {
+            "step": self.step,
+            "model": self.task.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.step = state["step"]
+        self.task.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+
+    def _rate(self, step: int) -> float:
+        warm_up = min(1.0, (step + 1) / max(self.config.warm_up_steps, 1))
+        return warm_up * 0.5 * (1 + math.cos(math.pi * min(step / self.config.steps, 1.0)))
+
+
+def parameter_groups(task: Task, config: TrainConfig) -> list[dict[str, Any]]:
+    """Groups by learning rate, and by decay: biases, norms and scales are not decayed."""
+    encoder = {id(p) for p in task.encoder_parameters()}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in task.model.parameters():
+        key = (id(parameter) in encoder, parameter.ndim > 1)
+        groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": config.encoder_learning_rate if in_encoder else config.learning_rate,
+            "weight_decay": config.weight_decay if decayed else 0.0,
+        }
+        for (in_encoder, decayed), parameters in groups.items()
+    ]
