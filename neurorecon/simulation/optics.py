@@ -39,12 +39,13 @@ def draw_neuron(
     unresolved_gain = resolved ** (config.thin_exponent - 2.0)
     glow = 0.5 * (brightness[child] + brightness[parent])
     count = np.ceil(POINTS_PER_VOXEL * volume / voxel_volume + 4 * length / size.min())
+    count = count.astype(np.int64)
     mass = volume / voxel_volume * unresolved_gain * glow / np.maximum(count, 1)
-    for edges in _batches(count.astype(np.int64)):
-        rows = np.repeat(edges, count[edges].astype(np.int64))
+    for edges in _batches(count):
+        rows = np.repeat(edges, count[edges])
         start, end = morphology.point_zyx[child[rows]], morphology.point_zyx[parent[rows]]
         axis = (end - start) / np.maximum(length[rows], 1e-9)[:, None]
-        inside = start + rng.uniform(size=(len(rows), 1)) * (end - start)
+        inside = start + _along(count[edges], rng)[:, None] * (end - start)
         inside += radius[rows, None] * _in_disc(axis, rng)
         splat(light, inside / size, mass[rows])
     for row in np.flatnonzero((morphology.kind == SOMA) | (morphology.degree == 0)):
@@ -114,6 +115,13 @@ def _batches(count: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     group = np.cumsum(count) // POINTS_AT_ONCE
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     yield from np.split(np.arange(len(count)), starts[1:])
+
+
+def _along(count: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Places between 0 and 1 along edges, `count` of each, one in every equal part of the edge."""
+    first = np.repeat(np.cumsum(count) - count, count)
+    place = np.arange(len(first)) - first
+    return (place + rng.uniform(size=len(first))) / np.repeat(count, count)
 
 
 def _in_disc(axis: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
