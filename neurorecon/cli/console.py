@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import BarColumn
 
 
 def error_line(message: str) -> None:
@@ -25,3 +32,72 @@ def note_line(message: str) -> None:
 def is_terminal() -> bool:
     """Whether standard error is a terminal (progress bars are drawn only there)."""
     return sys.stderr.isatty()
+
+
+@contextmanager
+def voxel_progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with voxels a second and time left; the value yielded is told each advance."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("segmenting"),
+        _bar(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=_stderr(), disable=not is_terminal()) as progress:
+        task = progress.add_task("segmenting", total=total, rate="")
+
+        def advance(voxels: int) -> None:
+            progress.advance(task, voxels)
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            if speed:
+                progress.update(task, rate=f"{speed / 1e6:.2f} million voxels/s")
+
+        yield advance
+
+
+@contextmanager
+def step_progress(
+    total: int, done: int, label: str
+) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """A bar over training steps with the latest figures; told each step's number and figures.
+
+    Without a terminal a line is printed for every hundredth step instead.
+    """
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn(label),
+        _bar(),
+        TextColumn("step {task.completed}/{task.total}  {task.fields[figures]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=_stderr(), disable=not is_terminal()) as progress:
+        task = progress.add_task(label, total=total, completed=done, figures="")
+        smooth: dict[str, float] = {}
+
+        def report(step: int, figures: dict[str, float]) -> None:
+            for name, value in figures.items():
+                smooth[name] = 0.98 * smooth.get(name, value) + 0.02 * value
+            text = "  ".join(f"{name} {value:.3f}" for name, value in smooth.items())
+            progress.update(task, completed=step, figures=text)
+            if not is_terminal() and (step % 100 == 0 or step == total):
+                note_line(f"{label}: step {step}/{total}  {text}")
+
+        yield report
+
+
+def _bar() -> BarColumn:
+    from rich.progress import BarColumn
+
+    return BarColumn()
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)

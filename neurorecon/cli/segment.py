@@ -1,5 +1,154 @@
 """`neurorecon segment`."""
 
+from __future__ import annotations
 
-def segment() -> None:
-    """Not there yet."""
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurorecon.cli.console import voxel_progress, warning_line
+from neurorecon.cli.options import (
+    COMPUTE_PANEL,
+    INPUT_PANEL,
+    OUTPUT_PANEL,
+    Channel,
+    Overwrite,
+    VoxelSize,
+)
+from neurorecon.errors import InputError
+
+
+class Device(StrEnum):
+    """Where the network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(StrEnum):
+    """Number format of the network's arithmetic."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+def segment(
+    stack: Annotated[
+        Path, typer.Argument(metavar="STACK", help="The 3D stack: a TIFF file, one channel.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Probability stack to write (uint8, 255 = certain neurite); - for standard "
+            "output.",
+            show_default="<stack>_seg.tif beside the stack",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A shipped model's name, or a .safetensors file that `train` wrote.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = "default",
+    voxel_size: VoxelSize = None,
+    channel: Channel = None,
+    invert: Annotated[
+        bool,
+        typer.Option(
+            "--invert",
+            help="Neurites are dark on a bright background (brightfield).",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = False,
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Z0:Z1,Y0:Y1,X0:X1",
+            help="Segment this part only, in voxels; either end may be left out.",
+            show_default="the whole stack",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    device: Annotated[
+        Device,
+        typer.Option(
+            help="Where the network runs; auto takes a GPU if there is one.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = Device.auto,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="Arithmetic; auto is fp32 on a CPU, and half precision on a GPU.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = Precision.auto,
+    batch_size: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Windows that the network sees at once.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = "auto",
+    overlap: Annotated[
+        float,
+        typer.Option(
+            metavar="F",
+            min=0.0,
+            max=0.9,
+            help="Least share of a window that its neighbour covers too.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = 0.25,
+    overwrite: Overwrite = False,
+) -> None:
+    """Mark the neurites of a raw stack: every voxel gets a probability. Prints the file written."""
+    batch = _parse_batch_size(batch_size)
+    from neurorecon.commands.segment import SegmentRequest, default_target
+    from neurorecon.commands.segment import segment as run
+
+    target = default_target(stack) if out is None else Path(out)
+    to_stdout = out == "-"
+    if to_stdout and sys.stdout.isatty():
+        raise InputError("--out - writes a TIFF's bytes; pipe them into a command or a file")
+    run(
+        SegmentRequest(
+            stack=stack,
+            target=sys.stdout.buffer if to_stdout else target,
+            model=model,
+            voxel_size_zyx_um=voxel_size,
+            channel=channel,
+            invert=invert,
+            roi=roi,
+            device=device.value,
+            precision=precision.value,
+            batch_size=batch,
+            overlap=overlap,
+            overwrite=overwrite,
+        ),
+        warning_line,
+        voxel_progress,
+    )
+    if not to_stdout:
+        typer.echo(target)
+
+
+def _parse_batch_size(text: str) -> int | None:
+    """A whole number from 1, or None for `auto`."""
+    if text == "auto":
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InputError(f"--batch-size is {text!r}; give 'auto' or a whole number from 1")
+    return int(text)

@@ -10,6 +10,7 @@ would make the result depend on where windows happen to lie.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -105,3 +106,14 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -
                 f"but its config asks for {tuple(own[name].shape)}"
             )
     model.load_state_dict(dict(tensors))
+
+
+def build_segmenter(
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], source: str
+) -> Segmenter:
+    """The network that a checkpoint describes; InputError where its parts do not fit together."""
+    if not isinstance(metadata.get("config"), Mapping):
+        raise InputError(f"{source}: its metadata has no network config; train it again")
+    model = Segmenter(StudentConfig.from_dict(metadata["config"]))
+    load_weights(model, tensors, source)
+    return model

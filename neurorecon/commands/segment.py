@@ -1,0 +1,104 @@
+"""A raw stack to a probability stack on disk or on a stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from neurorecon.errors import InputError
+from neurorecon.io.atomic import refuse_existing
+from neurorecon.io.checkpoint import load_checkpoint
+from neurorecon.io.models import find_model
+from neurorecon.io.roi import parse_roi
+from neurorecon.io.stack import read_volume, unknown_voxel_size
+from neurorecon.io.tiff_writer import write_probability
+from neurorecon.model.intensity import estimate_scale
+from neurorecon.model.runtime import (
+    DeviceName,
+    Precision,
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+)
+from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
+from neurorecon.segmentation.plan import plan_windows
+from neurorecon.segmentation.predictor import Predictor, default_batch_size
+from neurorecon.segmentation.stack import segment_array
+
+# (total voxels) -> a context whose value is told how many more voxels are done.
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """What to segment, with which model, and how.
+
+    stack: a TIFF file. target: a path, or a stream for the bytes of the TIFF.
+    model: a shipped model's name or a checkpoint's path.
+    roi: as `io.roi` reads it; the scale of intensities is always that of the whole stack.
+    batch_size: windows at once; None chooses by device. overlap: least share of a window.
+    """
+
+    stack: Path
+    target: Path | BinaryIO
+    model: str
+    voxel_size_zyx_um: tuple[float, float, float] | None
+    channel: int | None
+    invert: bool
+    roi: str | None
+    device: DeviceName
+    precision: Precision
+    batch_size: int | None
+    overlap: float
+    overwrite: bool
+
+
+def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Progress) -> None:
+    """Segment one stack and write the result; errors as the parts raise them."""
+    if isinstance(request.target, Path):
+        _refuse_same_file(request.stack, request.target)
+        refuse_existing(request.target, request.overwrite)
+    keep_freed_memory()
+    device = choose_device(request.device)
+    dtype = choose_precision(request.precision, device)
+    model_file = find_model(request.model)
+    network = build_segmenter(*load_checkpoint(model_file), source=str(model_file))
+
+    volume = read_volume(
+        request.stack, voxel_size_zyx=request.voxel_size_zyx_um, channel=request.channel
+    )
+    if warning := unknown_voxel_size(volume.grid):
+        warn(warning)
+    array, grid = volume.array, volume.grid
+    scale = estimate_scale(array, request.invert)
+    if request.roi is not None:
+        box = parse_roi(request.roi, array.shape)
+        array, grid = array[box], grid.shifted([side.start for side in box])
+
+    z, y, x = array.shape
+    plan = plan_windows((z, y, x), size_multiple_zyx(network.config), overlap=request.overlap)
+    predict = Predictor(network, device, dtype)
+    batch_size = request.batch_size or default_batch_size(device)
+    with progress(array.size) as on_voxels:
+        result = segment_array(array, scale, plan, predict, batch_size, on_voxels)
+    write_probability(request.target, result, grid, overwrite=request.overwrite)
+
+
+def default_target(stack: Path) -> Path:
+    """`<stack>_seg.tif` beside the stack, or in the current directory if that is read-only."""
+    name = stack.name
+    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
+            break
+    folder = stack.resolve().parent
+    return (stack.parent if os.access(folder, os.W_OK) else Path()) / f"{name}_seg.tif"
+
+
+def _refuse_same_file(stack: Path, target: Path) -> None:
+    if target.exists() and stack.exists() and target.samefile(stack):
+        raise InputError(f"{target} is the stack itself; choose another name for the output")
