@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from neurorecon.cli.console import error_line
 from neurorecon.errors import NeuroreconError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 class _Commands(TyperGroup):
@@ -74,6 +76,11 @@ def _neurorecon(
     """Neuron reconstruction from 3D light microscopy: a stack goes in, an SWC tree comes out."""
 
 
+def _exit_when_terminated(*_: object) -> None:
+    raise SystemExit(EXIT_TERMINATED)
+
+
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit; told to terminate, remove half-written outputs first."""
+    signal.signal(signal.SIGTERM, _exit_when_terminated)
     app()

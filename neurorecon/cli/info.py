@@ -1,5 +1,146 @@
 """`neurorecon info`."""
 
+from __future__ import annotations
 
-def info() -> None:
-    """Not there yet."""
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurorecon.cli.console import warning_line
+from neurorecon.cli.options import OUTPUT_PANEL, Channel, VoxelSize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from neurorecon.commands.info import StackReport
+
+
+def info(
+    stack: Annotated[Path, typer.Argument(metavar="STACK", help="The stack: a TIFF file.")],
+    voxel_size: VoxelSize = None,
+    channel: Channel = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object instead of the default table.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False,
+) -> None:
+    """Say what a stack holds and what `segment` would do with it."""
+    from neurorecon.commands.info import info as run
+
+    report = run(stack, voxel_size, channel)
+    if as_json:
+        typer.echo(json.dumps(_record(report), indent=2))
+    else:
+        rows = list(_rows(report))
+        width = max(len(name) for name, _ in rows)
+        for name, value in rows:
+            typer.echo(f"{name:<{width}}  {value}")
+    if report.warning:
+        warning_line(report.warning)
+
+
+def _rows(report: StackReport) -> Iterator[tuple[str, str]]:
+    from neurorecon.commands.info import PERCENTILES
+
+    description = report.description
+    yield "file", description.name
+    yield "axes", f"{description.axes}: {_by(description.shape)}"
+    yield "dtype", f"{description.dtype}, compression {description.compression}"
+    if description.channels > 1:
+        yield "channels", str(description.channels)
+    if description.shape_zyx is not None:
+        yield "stack (z y x)", f"{_by(description.shape_zyx)} voxels"
+    if (grid := description.grid) is not None:
+        sign = "µm" if grid.unit == "um" else "voxels"
+        if grid.unit == "um":
+            yield "voxel size (z y x)", f"{_listed(grid.voxel_size_zyx)} µm, from {grid.source}"
+        else:
+            yield "voxel size (z y x)", grid.source
+        if any(grid.origin_zyx):
+            yield "origin (z y x)", f"{_listed(grid.origin_zyx)} {sign}"
+    if (intensity := report.intensity) is not None:
+        planes = "" if _whole(report) else f", from {intensity.planes} planes"
+        yield "intensity", f"{intensity.minimum:g} to {intensity.maximum:g}{planes}"
+        yield (
+            "percentiles",
+            ", ".join(
+                f"{share:g} %: {value:g}"
+                for share, value in zip(PERCENTILES, intensity.percentiles, strict=True)
+            ),
+        )
+    if (plan := report.segment) is not None:
+        run = plan.forecast
+        yield "segment", f"model {plan.model} on {plan.device}, {plan.precision}"
+        yield (
+            "windows",
+            f"{run.windows} of {_by(run.window_zyx)} voxels, {run.batch_size} at once",
+        )
+        memory = f"about {_megabytes(run.host_bytes)}"
+        if run.device_bytes:
+            memory += f", and {_megabytes(run.device_bytes)} on {plan.device}"
+        yield "memory", memory
+    if report.problem is not None:
+        yield "segment", f"refuses it: {report.problem}"
+
+
+def _record(report: StackReport) -> dict[str, Any]:
+    """The report as plain values; lengths in the unit that `unit` names, memory in bytes."""
+    from neurorecon.commands.info import PERCENTILES
+
+    description, grid, intensity = report.description, report.description.grid, report.intensity
+    plan = report.segment
+    return {
+        "file": description.name,
+        "axes": description.axes,
+        "shape": description.shape,
+        "dtype": description.dtype,
+        "compression": description.compression,
+        "channels": description.channels,
+        "shape_zyx": description.shape_zyx,
+        "voxel_size_zyx": grid.voxel_size_zyx if grid else None,
+        "origin_zyx": grid.origin_zyx if grid else None,
+        "unit": grid.unit if grid else None,
+        "voxel_size_source": grid.source if grid else None,
+        "intensity": intensity
+        and {
+            "minimum": intensity.minimum,
+            "maximum": intensity.maximum,
+            "percentiles": dict(zip(map(str, PERCENTILES), intensity.percentiles, strict=True)),
+            "planes": intensity.planes,
+        },
+        "segment": plan
+        and {
+            "model": plan.model,
+            "device": plan.device,
+            "precision": plan.precision,
+            "windows": plan.forecast.windows,
+            "window_zyx": plan.forecast.window_zyx,
+            "batch_size": plan.forecast.batch_size,
+            "memory_bytes": plan.forecast.host_bytes,
+            "device_memory_bytes": plan.forecast.device_bytes,
+        },
+        "problem": report.problem,
+    }
+
+
+def _whole(report: StackReport) -> bool:
+    shape, intensity = report.description.shape_zyx, report.intensity
+    return shape is not None and intensity is not None and intensity.planes == shape[0]
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.6g}" for value in values)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -16,16 +16,18 @@ from neurorecon.io.roi import Box, parse_roi
 from neurorecon.io.tiff import OpenTiff, open_tiff
 from neurorecon.io.tiff_axes import AxisPlan, plan_axes
 from neurorecon.io.tiff_grid import make_grid
-from neurorecon.io.tiff_writer import write_probability
+from neurorecon.io.tiff_writer import write_image, write_probability
 from neurorecon.volume import Grid, Volume
 
 __all__ = [
     "OpenStack",
     "StackDescription",
+    "check_values",
     "describe_stack",
     "open_stack",
     "read_volume",
     "unknown_voxel_size",
+    "write_image",
     "write_probability",
 ]
 
@@ -117,9 +119,7 @@ def read_volume(
     with open_stack(source, voxel_size_zyx=voxel_size_zyx, channel=channel) as stack:
         box = parse_roi(roi, stack.shape_zyx) if roi is not None else None
         array = stack.read(box)
-    _refuse_not_finite(stack.name, array)
-    if not allow_uniform:
-        _refuse_uniform(stack.name, array)
+    check_values(stack.name, array, allow_uniform)
     grid = stack.grid.shifted([side.start for side in box]) if box else stack.grid
     return Volume(array, grid)
 
@@ -162,6 +162,13 @@ def unknown_voxel_size(grid: Grid) -> str | None:
         f"voxel size {grid.source}: working in voxels; "
         "give --voxel-size Z Y X (um) for a result in micrometres"
     )
+
+
+def check_values(name: str, array: NDArray[Any], allow_uniform: bool = False) -> None:
+    """Raise InputError where voxels are NaN or infinite, or (unless allowed) all the same."""
+    _refuse_not_finite(name, array)
+    if not allow_uniform:
+        _refuse_uniform(name, array)
 
 
 def _refuse_not_finite(name: str, array: NDArray[Any]) -> None:

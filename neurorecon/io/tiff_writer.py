@@ -1,4 +1,4 @@
-"""Probabilities on disk: a compressed OME-TIFF that keeps voxel size, unit and origin."""
+"""Stacks on disk: a compressed OME-TIFF that keeps voxel size, unit and origin."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def write_probability(
     write_slabs(target, [array], (z, y, x), grid, overwrite=overwrite)
 
 
+def write_image(
+    path: Path,
+    array: NDArray[np.uint8] | NDArray[np.uint16],
+    grid: Grid,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a (Z, Y, X) image of 8 or 16 bits; else as `write_probability`."""
+    z, y, x = array.shape
+    with atomic_output(path, overwrite) as temporary:
+        _write(temporary, [array], (z, y, x), grid, np.dtype(array.dtype), "image")
+
+
 def write_slabs(
     target: Path | BinaryIO,
     slabs: Iterable[NDArray[np.uint8]],
@@ -46,38 +59,45 @@ def write_slabs(
 
     slabs: (z, Y, X) uint8 each; together they have the shape `shape_zyx`.
     """
+    kind, name = np.dtype(np.uint8), "neurite probability"
     if isinstance(target, Path):
         with atomic_output(target, overwrite) as temporary:
-            _write(temporary, slabs, shape_zyx, grid)
+            _write(temporary, slabs, shape_zyx, grid, kind, name)
         return
     with tempfile.NamedTemporaryFile(suffix=".tif") as file:
         # A TIFF is not written front to back, as a pipe needs it.
-        _write(Path(file.name), slabs, shape_zyx, grid)
+        _write(Path(file.name), slabs, shape_zyx, grid, kind, name)
         shutil.copyfileobj(file, target)
     target.flush()
 
 
 def _write(
-    path: Path, slabs: Iterable[NDArray[np.uint8]], shape_zyx: tuple[int, int, int], grid: Grid
+    path: Path,
+    slabs: Iterable[NDArray[Any]],
+    shape_zyx: tuple[int, int, int],
+    grid: Grid,
+    dtype: np.dtype[Any],
+    name: str,
 ) -> None:
-    with tifffile.TiffWriter(path, ome=True, bigtiff=_needs_bigtiff(shape_zyx)) as writer:
+    big = _needs_bigtiff(shape_zyx, dtype)
+    with tifffile.TiffWriter(path, ome=True, bigtiff=big) as writer:
         writer.write(
-            _planes(slabs, shape_zyx),
+            _planes(slabs, shape_zyx, dtype),
             shape=shape_zyx,
-            dtype=np.uint8,
+            dtype=dtype,
             photometric="minisblack",
             compression="zlib",
-            metadata=_ome_metadata(grid, shape_zyx[0]),
+            metadata=_ome_metadata(grid, shape_zyx[0], name),
         )
 
 
 def _planes(
-    slabs: Iterable[NDArray[np.uint8]], shape_zyx: tuple[int, int, int]
-) -> Iterator[NDArray[np.uint8]]:
+    slabs: Iterable[NDArray[Any]], shape_zyx: tuple[int, int, int], dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
     count = 0
     for slab in slabs:
         for plane in slab:
-            if plane.shape != shape_zyx[1:] or plane.dtype != np.uint8:
+            if plane.shape != shape_zyx[1:] or plane.dtype != dtype:
                 raise ValueError(f"a plane is {plane.shape} {plane.dtype}, not {shape_zyx[1:]}")
             count += 1
             yield np.ascontiguousarray(plane)
@@ -85,17 +105,17 @@ def _planes(
         raise ValueError(f"{count} planes, expected {shape_zyx[0]}")
 
 
-def _needs_bigtiff(shape_zyx: tuple[int, int, int]) -> bool:
-    return int(np.prod(shape_zyx, dtype=np.int64)) > _LARGEST_CLASSIC
+def _needs_bigtiff(shape_zyx: tuple[int, int, int], dtype: np.dtype[Any]) -> bool:
+    return int(np.prod(shape_zyx, dtype=np.int64)) * dtype.itemsize > _LARGEST_CLASSIC
 
 
-def _ome_metadata(grid: Grid, count: int) -> dict[str, Any]:
+def _ome_metadata(grid: Grid, count: int, name: str) -> dict[str, Any]:
     """Attributes of Pixels and of its `count` planes, as tifffile takes them."""
     unit = _OME_UNIT[grid.unit]
     place = f"{grid.voxel_size_zyx} {grid.origin_zyx} {grid.unit} {count}"
     pixels: dict[str, Any] = {
         "axes": "ZYX",
-        "Name": "neurite probability",
+        "Name": name,
         # tifffile's own is random; the same input must give the same bytes.
         "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, place)),
     }
