@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -79,8 +80,8 @@ def stack_shape(morphology: Morphology, config: SimulationConfig) -> tuple[int, 
     if config.shape_zyx is not None:
         return config.shape_zyx
     low, high = _bounds(to_micrometres(morphology, config.voxel_size_zyx_um), config)
-    z, y, x = np.ceil((high - low) / config.voxel_size_zyx_um).astype(int) + 1
-    return int(z), int(y), int(x)
+    z, y, x = (math.ceil(extent) + 1 for extent in (high - low) / config.voxel_size_zyx_um)
+    return z, y, x
 
 
 def draw_label(
