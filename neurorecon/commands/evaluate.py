@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 
 from neurorecon.errors import InputError
+from neurorecon.io.stack import read_volume
 from neurorecon.io.swc import SwcHeader, read_swc, read_swc_header
+from neurorecon.io.tiff_grid import Placement, make_grid
 from neurorecon.metrics.masks import Mask, check_shapes, foreground, is_mask, tree_mask
 from neurorecon.metrics.tree import TreeScores, TreeScoring, compare_trees
 from neurorecon.metrics.voxel import MaskScores, compare_masks
@@ -91,7 +93,7 @@ def _evaluate_trees(test: Path, gold: Path, config: EvaluateConfig) -> TreeEvalu
     test_tree, gold_tree = (read_swc(path, config.swc_units) for path in (test, gold))
     size = config.voxel_size_zyx or _size_in_um(read_swc_header(gold), read_swc_header(test))
     if size is not None:
-        grid = Grid(voxel_size_zyx=size, unit="um")
+        grid = make_grid(Placement(), size)
         test_tree, gold_tree = _in_voxels(test_tree, grid), _in_voxels(gold_tree, grid)
     if test_tree.unit != gold_tree.unit:
         raise InputError(
@@ -148,9 +150,12 @@ def _evaluate_stack_and_tree(test: Path, gold: Path, config: EvaluateConfig) -> 
 
 
 def _read(path: Path, config: EvaluateConfig) -> Volume:
-    from neurorecon.io.stack import read_volume
-
-    return read_volume(path, voxel_size_zyx=config.voxel_size_zyx, channel=config.channel)
+    return read_volume(
+        path,
+        voxel_size_zyx=config.voxel_size_zyx,
+        channel=config.channel,
+        allow_uniform=True,  # an empty mask is a result like any other
+    )
 
 
 def _check_same_grid(test: Path, test_volume: Volume, gold: Path, gold_volume: Volume) -> None:

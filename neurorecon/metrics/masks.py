@@ -22,9 +22,8 @@ TUBE_RADIUS = 2.0  # voxels: gold centrelines are off by up to that, and neurite
 def foreground(stack: NDArray[Any], threshold: float = 0.5) -> Mask:
     """Voxels of a mask, or of a probability from `threshold` (0 to 1) on.
 
-    A stack with at most one value besides 0 is a mask, whatever that value is ({0, 1}, {0, 255},
-    one label of a segmentation). Otherwise a float stack is a probability from 0 to 1, and a uint8
-    stack one from 0 to 255.
+    What `is_mask` is taken as it is. Otherwise a float stack is a probability from 0 to 1, and a
+    uint8 stack one from 0 to 255.
 
     Raises InputError for anything else: labels, intensities, values outside the range.
     """
@@ -47,11 +46,14 @@ def foreground(stack: NDArray[Any], threshold: float = 0.5) -> Mask:
 
 
 def is_mask(stack: NDArray[Any]) -> bool:
-    """Whether all voxels that are not 0 hold one and the same value."""
+    """Whether all voxels that are not 0 hold one and the same whole number, whichever it is.
+
+    So {0, 1}, {0, 255} and one label of a segmentation are masks, {0, 0.3} is a probability.
+    """
     if stack.dtype.kind == "b":
         return True
     values = stack[stack != 0]
-    return values.size == 0 or bool((values == values[0]).all())
+    return values.size == 0 or bool(values[0] % 1 == 0 and (values == values[0]).all())
 
 
 def tree_mask(
