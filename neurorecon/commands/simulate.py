@@ -153,7 +153,7 @@ def _check_size(
             z, y, x = (float(f"{1.1 * size:.3g}") for size in coarser.voxel_size_zyx_um)
             coarser = replace(coarser, voxel_size_zyx_um=(z, y, x))
         cures.append(f"take larger voxels (--voxel-size {_triple(coarser.voxel_size_zyx_um)})")
-    voxels = float(np.prod(shape, dtype=np.float64))
+    voxels = math.prod(float(side) for side in shape)
     raise InputError(
         f"{name} would fill a stack of {' x '.join(_plain(side) for side in shape)} voxels"
         f" ({_plain(voxels)}; the limit is {_plain(max_voxels)}); {', or '.join(cures)}"
