@@ -1,0 +1,100 @@
+"""The main job on a stack that can always be made: a real neuron, imaged, traced and scored.
+
+A projection neuron of the fruit fly, reconstructed by electron microscopy (hemibrain, Scheffer et
+al. 2020; it ships with navis), is imaged as a confocal microscope would see it, at a tenth of the
+resolution and with noise, debris and gaps. Then neurorecon segments and traces the image without
+knowing the tree, and the result is scored against it.
+
+Usage: python examples/demo.py [FOLDER]   (default: demo_output)
+
+Exit code 1 where the result is worse than it must be: F1 below 0.90 at 4 voxels, or several trees.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import navis
+import numpy as np
+
+from neurorecon.io.swc import write_swc
+from neurorecon.morphology import SOMA, Morphology
+
+NEURON = 754534424  # one piece, with its soma; 150 x 200 x 136 µm, 2.3 mm of neurite
+VOXEL_SIZE_ZYX_UM = ("1.2", "0.45", "0.45")  # 22 million voxels, coarser along z as confocals are
+SEED = "1"
+LOWEST_F1 = 0.90
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    started = time.perf_counter()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+    tree = folder / "neuron.swc"
+    write_swc(tree, example_neuron())
+    simulated = folder / "simulated"
+    size = ("--voxel-size", *VOXEL_SIZE_ZYX_UM)
+    [stack] = neurorecon("simulate", tree, "--out", simulated, *size, "--seed", SEED)
+    truth = simulated / "neuron.swc"
+
+    [segmentation] = neurorecon("segment", stack, "--out", folder / "segmentation.tif")
+    picture = folder / "preview.png"
+    out = ("--out", folder / "reconstruction.swc", "--preview", picture)
+    trees = neurorecon("trace", segmentation, *out)
+    scores = json.loads("\n".join(neurorecon("evaluate", trees[0], truth, "--json")))
+
+    print(f"""
+stack           {stack}
+truth           {truth}
+segmentation    {segmentation}
+reconstruction  {", ".join(trees)}
+preview         {picture}
+
+trees           {len(trees)} (expected 1)
+F1              {scores["length_f1"]:.3f} at {scores["tolerance"]:g} {scores["unit"]}s\
+ (precision {scores["length_precision"]:.3f}, recall {scores["length_recall"]:.3f};\
+ at least {LOWEST_F1:.2f} expected)
+ESA             {scores["esa"]:.2f} {scores["unit"]}s (mean distance between the two trees)
+time            {time.perf_counter() - started:.0f} s""")
+    if len(trees) != 1 or scores["length_f1"] < LOWEST_F1:
+        print("the demo FAILED: the result is worse than expected", file=sys.stderr)
+        return 1
+    return 0
+
+
+def example_neuron() -> Morphology:
+    """The neuron in µm, root first; navis has it in units of 8 nm."""
+    neuron = navis.example_neurons(kind="skeleton").idx[NEURON].convert_units("um")
+    nodes = neuron.nodes
+    row = {node: index for index, node in enumerate(nodes.node_id)}
+    return Morphology(
+        nodes[["z", "y", "x"]].to_numpy(float),
+        nodes.radius.to_numpy(float),
+        nodes.parent_id.map(row).fillna(-1).to_numpy(int),
+        np.where(nodes.label.astype(int) == SOMA, SOMA, 0),  # navis also labels forks and tips
+        unit="um",
+    )
+
+
+def neurorecon(*arguments: object) -> list[str]:
+    """Run a command as a user would, show it, and return the lines that it prints."""
+    words = [str(argument) for argument in arguments]
+    print("$ neurorecon", shlex.join(words), flush=True)
+    command = [sys.executable, "-m", "neurorecon", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    return done.stdout.splitlines()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
