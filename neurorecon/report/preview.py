@@ -1,0 +1,169 @@
+"""A picture of a tracing: projections along three axes, alone and with the trees over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+from numpy.typing import NDArray
+
+from neurorecon.morphology import Morphology
+from neurorecon.volume import Grid
+
+_BACKGROUND, _TEXT = "#0b0e14", "#c9d1d9"
+_STACK_COLOURS = LinearSegmentedColormap.from_list("stack", [_BACKGROUND, "#5b6b84", "#f5f7fa"])
+_TREE_COLOURS = ("#ffb000", "#35c9ff", "#ff5fa2", "#8be36b", "#b69cff", "#ff7b3a")
+_DIMMED = 0.55  # brightness of the stack under the trees
+_PIXELS = 1024  # longest side of a projection; a larger one is reduced block by block
+_WIDTH, _DPI = 14.0, 150  # inches, dots per inch: pictures are 2100 pixels wide
+_GAP, _MARGIN = 0.08, 0.25  # inches
+_TALLEST = 14.0  # inches
+
+
+@dataclass(frozen=True)
+class _View:
+    """One projection. down, across: array axes that run down and across the picture."""
+
+    along: int
+    down: int
+    across: int
+
+
+_FRONT = _View(along=0, down=1, across=2)
+_SIDE = _View(along=2, down=1, across=0)
+_BELOW = _View(along=1, down=0, across=2)
+
+
+def draw_preview(array: NDArray[np.generic], grid: Grid, neurons: Sequence[Morphology]) -> Figure:
+    """The stack's projections on the left, the same with the trees over them on the right.
+
+    Each half shows the projection along z, to its right that along x, below it that along y, all to
+    one physical scale.
+
+    array: (Z, Y, X) any real dtype, raw or segmentation.
+    neurons: in the frame and unit of the grid.
+    """
+    size = np.asarray(array.shape) * np.asarray(grid.voxel_size_zyx)  # (3,) in the grid's unit
+    half = (_WIDTH - 3 * _MARGIN) / 2
+    scale = (half - _GAP) / (size[2] + size[0])  # inches per unit of length
+    scale = min(scale, (_TALLEST - 2 * _MARGIN - _GAP) / (size[1] + size[0]))
+    height = 2 * _MARGIN + _GAP + scale * (size[1] + size[0])
+    used = scale * (size[2] + size[0]) + _GAP
+    width = 2 * used + 3 * _MARGIN
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=_BACKGROUND)
+    FigureCanvasAgg(figure)
+    images = {view: _projection(array, view) for view in (_FRONT, _SIDE, _BELOW)}
+    for number, trees in enumerate(((), neurons)):
+        left = _MARGIN + number * (used + _MARGIN)
+        x = (left, left + scale * size[2] + _GAP)
+        y = (height - _MARGIN - scale * size[1], _MARGIN)
+        for view, corner in ((_FRONT, (x[0], y[0])), (_SIDE, (x[1], y[0])), (_BELOW, (x[0], y[1]))):
+            box = (*corner, scale * size[view.across], scale * size[view.down])
+            place = (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+            axes = figure.add_axes(place, frameon=False)
+            _show(axes, images[view], view, grid, size, dim=bool(number))
+            _draw_trees(axes, view, grid, trees, points_per_unit=72.0 * scale)
+        if not number:
+            _scale_bar(figure.axes[0], size, grid)
+    return figure
+
+
+def _projection(array: NDArray[np.generic], view: _View) -> NDArray[np.float32]:
+    """(down, across) brightness 0..1, at most `_PIXELS` on a side; maxima survive the reduction."""
+    image = array.max(axis=view.along)
+    if view.down > view.across:
+        image = image.T
+    for axis in (0, 1):
+        step = -(-image.shape[axis] // _PIXELS)
+        image = np.maximum.reduceat(image, np.arange(0, image.shape[axis], step), axis=axis)
+    image = image.astype(np.float32)
+    low, high = np.percentile(image, (1.0, 99.8))
+    if high <= low:
+        low, high = float(image.min()), float(image.max())
+    bright = np.clip((image - low) / max(high - low, np.finfo(np.float32).tiny), 0.0, 1.0)
+    return np.sqrt(bright)  # faint neurites are to be seen
+
+
+def _show(
+    axes: Axes,
+    image: NDArray[np.float32],
+    view: _View,
+    grid: Grid,
+    size: NDArray[np.float64],
+    dim: bool,
+) -> None:
+    first = np.asarray(grid.origin_zyx) - 0.5 * np.asarray(grid.voxel_size_zyx)
+    last = first + size
+    extent = (first[view.across], last[view.across], last[view.down], first[view.down])
+    axes.imshow(
+        image * (_DIMMED if dim else 1.0),
+        cmap=_STACK_COLOURS,
+        vmin=0.0,
+        vmax=1.0,
+        extent=extent,
+        aspect="auto",
+        interpolation="antialiased",
+    )
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _draw_trees(
+    axes: Axes, view: _View, grid: Grid, trees: Sequence[Morphology], points_per_unit: float
+) -> None:
+    for number, tree in enumerate(trees):
+        colour = np.asarray(to_rgb(_TREE_COLOURS[number % len(_TREE_COLOURS)]))
+        flat = tree.point_zyx[:, [view.across, view.down]]
+        segments = flat[tree.edges]  # (m, 2, 2)
+        calibre = tree.radius[tree.edges].mean(axis=1) * points_per_unit
+        lines = LineCollection(
+            list(segments),
+            colors=[colour],
+            linewidths=np.clip(calibre, 0.9, 2.2),
+            capstyle="round",
+        )
+        axes.add_collection(lines, autolim=False)
+        for root in tree.roots:
+            soma = tree.kind[root] == 1
+            radius = tree.radius[root] if soma else 3.0 / points_per_unit
+            axes.add_patch(
+                Circle(
+                    tuple(flat[root]),
+                    max(float(radius), 3.0 / points_per_unit),
+                    facecolor=(*colour, 0.35),
+                    edgecolor="white",
+                    linewidth=1.0,
+                    zorder=3,
+                )
+            )
+
+
+def _scale_bar(axes: Axes, size: NDArray[np.float64], grid: Grid) -> None:
+    """A bar of a round length, only where lengths are known."""
+    if grid.unit != "um":
+        return
+    goal = 0.25 * float(size[2])
+    power = 10.0 ** np.floor(np.log10(goal))
+    length = float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= goal))
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()  # y runs down: bottom > top
+    x = right - 0.04 * (right - left) - length
+    y = bottom - 0.05 * (bottom - top)
+    bar = Rectangle((x, y), length, 0.006 * (bottom - top), color=_TEXT, linewidth=0)
+    axes.add_patch(bar)
+    axes.text(
+        x + length / 2,
+        y - 0.012 * (bottom - top),
+        f"{length:g} µm",
+        color=_TEXT,
+        ha="center",
+        va="bottom",
+        fontsize=9,
+    )

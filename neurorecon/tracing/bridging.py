@@ -1,0 +1,117 @@
+"""Pieces of a neurite that a gap keeps apart, joined where a tip points across the gap.
+
+Every tip looks for nodes of other pieces. A bridge costs its length, more when the tip does not
+point along it; the cheapest bridges that join all pieces that can be joined (a minimum spanning
+tree) are built. Neurites that run side by side are never joined: their tips point along, not
+across.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.spatial import KDTree
+
+from neurorecon.morphology import Morphology
+from neurorecon.tracing.rooting import rooted_at, tree_lengths
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Possible bridges. tip, node: (c,) rows; cost: (c,), at most 1 where a bridge is honest."""
+
+    tip: NDArray[np.int64]
+    node: NDArray[np.int64]
+    cost: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.int64]) -> Candidates:
+        """The candidates `rows`."""
+        return Candidates(self.tip[rows], self.node[rows], self.cost[rows])
+
+
+def tip_directions(
+    morphology: Morphology, tips: NDArray[np.int64], span: float
+) -> NDArray[np.float64]:
+    """Unit vectors (t, 3) that point out of each tip, along the last `span` of its branch."""
+    neighbours: dict[int, list[int]] = {}
+    for child, parent in morphology.edges.tolist():
+        neighbours.setdefault(child, []).append(parent)
+        neighbours.setdefault(parent, []).append(child)
+    directions = np.zeros((len(tips), 3))
+    for number, tip in enumerate(tips.tolist()):
+        previous, here = -1, tip
+        while np.linalg.norm(morphology.point_zyx[here] - morphology.point_zyx[tip]) < span:
+            onward = [row for row in neighbours.get(here, []) if row != previous]
+            if len(onward) != 1:
+                break
+            previous, here = here, onward[0]
+        vector = morphology.point_zyx[tip] - morphology.point_zyx[here]
+        directions[number] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return directions
+
+
+def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Candidates:
+    """For each tip and each other piece within reach the cheapest bridge.
+
+    The gap counts from surface to surface. Its cost is the gap over the longest that is honest,
+    which is `max_gap` straight ahead and falls to nothing at 90 degrees.
+    """
+    piece = morphology.tree_of
+    tips = np.flatnonzero(morphology.degree == 1)
+    direction = tip_directions(morphology, tips, span)
+    out = np.zeros_like(morphology.point_zyx)
+    out[tips] = direction
+    reach = max_gap + morphology.radius[tips] + morphology.radius.max(initial=0.0)
+    tree = KDTree(morphology.point_zyx)
+    near = tree.query_ball_point(morphology.point_zyx[tips], reach)
+    count = np.array([len(rows) for rows in near], np.int64)
+    tip = np.repeat(tips, count)
+    node = np.concatenate([*near, []]).astype(np.int64)
+    other = piece[tip] != piece[node]
+    tip, node = tip[other], node[other]
+    across = morphology.point_zyx[node] - morphology.point_zyx[tip]
+    distance = np.maximum(np.linalg.norm(across, axis=1), 1e-12)
+    ahead = (out[tip] * across).sum(axis=1) / distance
+    meets = -(out[node] * across).sum(axis=1) / distance
+    is_tip = morphology.degree[node] == 1
+    turn = np.where(is_tip, np.minimum(ahead, np.maximum(meets, 0.0)), ahead)
+    gap = np.maximum(distance - morphology.radius[tip] - morphology.radius[node], 0.0)
+    honest = max_gap * np.clip(turn, 0.0, 1.0) ** 2
+    # Distance between centres breaks ties between nodes whose surfaces are equally near.
+    cost = (gap + 0.1 * distance) / np.maximum(honest, 1e-12)
+    found = Candidates(tip, node, cost)
+    best = found.take(np.lexsort((cost, piece[node], tip)))
+    first = np.ones(len(best.tip), bool)
+    first[1:] = (best.tip[1:] != best.tip[:-1]) | (piece[best.node[1:]] != piece[best.node[:-1]])
+    return best.take(np.flatnonzero(first))
+
+
+def bridged(morphology: Morphology, candidates: Candidates) -> tuple[Morphology, int]:
+    """The pieces joined along the cheapest candidates, and how many bridges were built."""
+    piece = morphology.tree_of
+    honest = candidates.take(np.flatnonzero(candidates.cost <= 1.0))
+    if len(honest.tip) == 0:
+        return morphology, 0
+    pair = np.sort(np.stack([piece[honest.tip], piece[honest.node]], axis=1), axis=1)
+    order = np.lexsort((honest.cost, pair[:, 1], pair[:, 0]))
+    pair, honest = pair[order], honest.take(order)
+    first = np.ones(len(pair), bool)
+    first[1:] = (pair[1:] != pair[:-1]).any(axis=1)
+    pair, honest = pair[first], honest.take(np.flatnonzero(first))
+    count = len(morphology.roots)
+    # The row of each bridge rides along with its cost, which must not be zero.
+    graph = sparse.coo_array((honest.cost + 1e-9, pair.T), shape=(count, count)).tocsr()
+    chosen = csgraph.minimum_spanning_tree(graph).tocoo()
+    row_of = {tuple(p): row for row, p in enumerate(pair.tolist())}
+    rows = [row_of[(a, b)] for a, b in zip(chosen.row.tolist(), chosen.col.tolist(), strict=True)]
+    bridges = np.stack([honest.tip[rows], honest.node[rows]], axis=1)
+    group = csgraph.connected_components(chosen, directed=False)[1]
+    # Each group keeps the root of its longest piece.
+    length = tree_lengths(morphology, piece)
+    order = np.lexsort((-length, group))
+    longest = order[np.searchsorted(group[order], np.arange(group.max() + 1))]
+    return rooted_at(morphology, morphology.roots[longest], bridges), len(rows)

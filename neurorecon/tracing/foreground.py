@@ -1,0 +1,90 @@
+"""The voxels that may be neurite, and which of them touch: all that tracing looks at.
+
+Everything here is as large as the foreground, not as the stack, after one pass over the stack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+# One of each pair of opposite neighbours: 13 steps (z, y, x) that lead forward in memory order.
+FORWARD_STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """Foreground voxels in memory order.
+
+    index_zyx: (n, 3) int64 voxel indices.
+    probability: (n,) float32, 0 to 1.
+    shape_zyx: of the stack.
+    """
+
+    index_zyx: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    shape_zyx: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.index_zyx)
+
+    @cached_property
+    def _key(self) -> NDArray[np.int64]:
+        """(n,) rank in memory order, with a margin so that no row wraps into the next."""
+        return self._keys(self.index_zyx)
+
+    def _keys(self, index_zyx: NDArray[np.int64]) -> NDArray[np.int64]:
+        _, height, width = self.shape_zyx
+        z, y, x = (index_zyx + 1).T
+        return (z * (height + 2) + y) * (width + 2) + x
+
+    def find(self, index_zyx: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows (m,) of the voxels `index_zyx` (m, 3), -1 for those that are not foreground."""
+        key = self._keys(index_zyx)
+        row = np.minimum(np.searchsorted(self._key, key), len(self) - 1)
+        return np.where(self._key[row] == key, row, -1)
+
+    @cached_property
+    def neighbours(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each of `FORWARD_STEPS` the rows (m,) of voxels and of their neighbours that way."""
+        pairs = []
+        for step in FORWARD_STEPS:
+            other = self.find(self.index_zyx + step)
+            first = np.flatnonzero(other >= 0)
+            pairs.append((first, other[first]))
+        return pairs
+
+    def take(self, rows: NDArray[np.int64]) -> Foreground:
+        """The voxels `rows` (ascending)."""
+        return Foreground(self.index_zyx[rows], self.probability[rows], self.shape_zyx)
+
+
+def find_foreground(probability: NDArray[np.float32] | NDArray[np.uint8], low: float) -> Foreground:
+    """Voxels of at least `low` (0 to 1), found slice by slice.
+
+    probability: (Z, Y, X) float32 0..1 or uint8 0..255.
+    """
+    scale = 255.0 if probability.dtype == np.uint8 else 1.0
+    level = probability.dtype.type(np.ceil(low * 255.0)) if scale == 255.0 else np.float32(low)
+    indices, values = [], []
+    for z, plane in enumerate(probability):
+        y, x = np.nonzero(plane >= level)
+        indices.append(np.stack([np.full(len(y), z), y, x], axis=1))
+        values.append(plane[y, x] / np.float32(scale))
+    shape_zyx = probability.shape
+    return Foreground(np.concatenate(indices), np.concatenate(values), shape_zyx)
+
+
+def label_pieces(foreground: Foreground) -> NDArray[np.int64]:
+    """Number (n,) of the 26-connected piece that each foreground voxel is in."""
+    first = np.concatenate([pair[0] for pair in foreground.neighbours])
+    second = np.concatenate([pair[1] for pair in foreground.neighbours])
+    n = len(foreground)
+    graph = sparse.coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
+    return csgraph.connected_components(graph.tocsr(), directed=False)[1].astype(np.int64)

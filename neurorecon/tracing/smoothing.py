@@ -1,0 +1,62 @@
+"""Centrelines between voxels: pulled to the middle of the neurite, smooth, evenly sampled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial import KDTree
+
+from neurorecon.morphology import Morphology
+
+
+def branch_average(morphology: Morphology) -> sparse.csr_array:
+    """(n, n) matrix that replaces each node by the mean of its neighbours; tips stay themselves."""
+    n = len(morphology)
+    child, parent = morphology.edges.T
+    inner = morphology.degree >= 2
+    row = np.concatenate([child, parent, np.flatnonzero(~inner)])
+    column = np.concatenate([parent, child, np.flatnonzero(~inner)])
+    value = np.where(inner[row], 1.0 / np.maximum(morphology.degree[row], 1), row == column)
+    return sparse.coo_array((value, (row, column)), shape=(n, n)).tocsr()
+
+
+def smoothed(
+    morphology: Morphology, values: NDArray[np.float64], rounds: int
+) -> NDArray[np.float64]:
+    """Node values (n,) or (n, 3), averaged `rounds` times along branches by (1/4, 1/2, 1/4)."""
+    average = branch_average(morphology)
+    for _ in range(rounds):
+        values = 0.5 * (values + average @ values)
+    return values
+
+
+def recentred(
+    morphology: Morphology,
+    tree_of_node: NDArray[np.int64],
+    voxel_zyx: NDArray[np.float64],
+    weight: NDArray[np.float32],
+    tree_of_voxel: NDArray[np.int64],
+    reach: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Points (n, 3) moved to the mean of the foreground that is nearest to each.
+
+    One step towards a principal curve (Hastie and Stuetzle 1989).
+
+    tree_of_node, tree_of_voxel: a voxel counts only for nodes of its own piece.
+    voxel_zyx, weight: foreground voxel centres (m, 3) and their probabilities (m,).
+    reach: (m,) a voxel farther than this from its node does not count (it is on a side branch).
+    """
+    point = morphology.point_zyx
+    apart = 4.0 * (np.ptp(voxel_zyx, axis=0).max() + 1.0)  # farther than any two voxels
+    nodes = np.column_stack([point, apart * tree_of_node])
+    tree = KDTree(nodes, balanced_tree=False)
+    distance, nearest = tree.query(np.column_stack([voxel_zyx, apart * tree_of_voxel]))
+    use = distance <= reach
+    nearest, weight, voxel_zyx = nearest[use], weight[use], voxel_zyx[use]
+    total = np.bincount(nearest, weight, len(point))
+    mean = (
+        np.stack([np.bincount(nearest, weight * axis, len(point)) for axis in voxel_zyx.T], axis=1)
+        / np.maximum(total, np.finfo(float).tiny)[:, None]
+    )
+    return np.where(total[:, None] > 0, mean, point)

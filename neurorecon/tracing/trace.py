@@ -1,0 +1,183 @@
+"""From a probability stack to rooted trees, one for each neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurorecon.errors import InputError, NeuroreconError
+from neurorecon.morphology import UNDEFINED, Morphology
+from neurorecon.tracing.boundary import boundary_points, depth_of
+from neurorecon.tracing.branches import significant_paths
+from neurorecon.tracing.bridging import bridge_candidates, bridged
+from neurorecon.tracing.centreline import centrality, shortest_paths, without_caps
+from neurorecon.tracing.config import TraceConfig
+from neurorecon.tracing.foreground import Foreground, find_foreground, label_pieces
+from neurorecon.tracing.rooting import rooted_at, tree_lengths
+from neurorecon.tracing.sampling import resampled
+from neurorecon.tracing.smoothing import recentred, smoothed
+from neurorecon.tracing.soma import Soma, find_soma, with_soma
+from neurorecon.volume import Grid
+
+Probability = NDArray[np.float32] | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TraceResult:
+    """What tracing found.
+
+    neurons: one tree each, largest first, in the frame and unit of the grid.
+    bridge_count: gaps bridged.
+    dust_count: pieces dropped because they have hardly any length.
+    fragment_count, fragment_length: trees dropped because they are short against the
+        largest, and their total length in the unit of the grid.
+    """
+
+    neurons: list[Morphology]
+    bridge_count: int
+    dust_count: int
+    fragment_count: int
+    fragment_length: float
+
+
+def trace_volume(
+    probability: Probability,
+    grid: Grid,
+    config: TraceConfig | None = None,
+    root_zyx: NDArray[np.float64] | None = None,
+) -> TraceResult:
+    """Trace the neurons in a segmentation.
+
+    probability: (Z, Y, X) float32 0..1 or uint8 0..255.
+    root_zyx: a point in the frame and unit of the grid; the tree is rooted at its node nearest to
+        it, and only the neuron that it is on is returned.
+
+    Raises NeuroreconError where nothing is above the threshold or too much is, InputError where the
+    root is too far from every tree.
+    """
+    config = config or TraceConfig()
+    voxel_size = np.asarray(grid.voxel_size_zyx)
+    foreground = _neurite(probability, config)
+    pieces = _centrelines(foreground, probability, voxel_size, config)
+    smallest = float(voxel_size.min())
+    length = tree_lengths(pieces, pieces.tree_of)
+    long = length >= min(config.min_fragment * smallest, float(length.max()))
+    dust_count = int((~long).sum())
+    pieces = pieces.take(np.flatnonzero(long[pieces.tree_of]))
+    candidates = bridge_candidates(pieces, config.max_gap * smallest, 8.0 * smallest)
+    forest, bridge_count = bridged(pieces, candidates)
+    trees = sorted(forest.trees(), key=lambda tree: -tree.length)
+    chosen, root_row = _chosen(trees, grid, config, root_zyx)
+    neurons = [_finished(tree, smallest, config, root_row) for tree in chosen]
+    dropped = [tree for tree in trees if not any(tree is kept for kept in chosen)]
+    return TraceResult(
+        neurons=[_placed(neuron, grid) for neuron in neurons],
+        bridge_count=bridge_count,
+        dust_count=dust_count,
+        fragment_count=len(dropped),
+        fragment_length=sum(tree.length for tree in dropped),
+    )
+
+
+def _neurite(probability: Probability, config: TraceConfig) -> Foreground:
+    """Voxels above the threshold, and the faint ones that are connected to them."""
+    foreground = find_foreground(probability, config.threshold * config.faint)
+    strong = foreground.probability >= config.threshold
+    if not strong.any():
+        highest = float(probability.max()) / (255.0 if probability.dtype == np.uint8 else 1.0)
+        raise NeuroreconError(
+            f"no voxel reaches the threshold {config.threshold:g}: the highest probability is "
+            f"{highest:.3g}; check the segmentation, or lower --threshold"
+        )
+    if len(foreground) > config.max_foreground:
+        raise NeuroreconError(
+            f"{len(foreground):,} voxels ({len(foreground) / probability.size:.0%} of the stack) "
+            f"look like neurite, at most {config.max_foreground:,} can be traced; raise --threshold"
+        )
+    piece = label_pieces(foreground)
+    holds_strong = np.bincount(piece, strong) > 0
+    return foreground.take(np.flatnonzero(holds_strong[piece]))
+
+
+def _centrelines(
+    foreground: Foreground,
+    probability: Probability,
+    voxel_size: NDArray[np.float64],
+    config: TraceConfig,
+) -> Morphology:
+    """One tree for each connected piece, between voxels, with radii; not yet rooted or joined."""
+    smallest = float(voxel_size.min())
+    level = config.threshold * config.faint
+    voxel = foreground.index_zyx * voxel_size
+    piece = label_pieces(foreground)
+    boundary = boundary_points(foreground, probability, level, voxel_size)
+    depth = depth_of(voxel, boundary, smallest)
+    central = centrality(foreground, depth)
+    forest = shortest_paths(foreground, piece, central, voxel_size, config.cost_exponent)
+    width = config.cover_scale * depth + config.cover_margin * smallest
+    kept = significant_paths(forest, voxel, width, config.min_branch * smallest)
+    rows = np.flatnonzero(without_caps(forest, kept, depth))
+    new_row = np.full(len(kept), -1, np.int64)
+    new_row[rows] = np.arange(len(rows))
+    parent = np.where(forest.hops[rows] == 0, -1, new_row[forest.parent[rows]])
+    kind = np.full(len(rows), UNDEFINED, np.int64)
+    tree = Morphology(voxel[rows], depth[rows], parent, kind)
+    point = recentred(
+        tree, piece[rows], voxel, foreground.probability, piece, 1.5 * depth + 2.0 * smallest
+    )
+    point = smoothed(tree, point, config.smoothing)
+    radius = smoothed(tree, depth_of(point, boundary, smallest), config.smoothing)
+    return Morphology(point, radius, parent, kind)
+
+
+def _chosen(
+    trees: list[Morphology],
+    grid: Grid,
+    config: TraceConfig,
+    root_zyx: NDArray[np.float64] | None,
+) -> tuple[list[Morphology], int | None]:
+    """The trees to report: those of a size comparable with the largest, or the one at the root."""
+    least = config.further_neuron * trees[0].length
+    neurons = [tree for tree in trees if tree.length >= least]
+    if root_zyx is None:
+        return neurons, None
+    local = np.asarray(root_zyx) - np.asarray(grid.origin_zyx)
+    limit = config.max_root_distance * min(grid.voxel_size_zyx)
+    closest = np.inf
+    # A whole neuron within reach is meant rather than a fragment that happens to be nearer.
+    for group in (neurons, trees):
+        apart = [np.linalg.norm(tree.point_zyx - local, axis=1) for tree in group]
+        nearest = min(range(len(group)), key=lambda number: apart[number].min())
+        closest = float(apart[nearest].min())
+        if closest <= limit:
+            return [group[nearest]], int(apart[nearest].argmin())
+    raise InputError(
+        f"the root lies {closest:.1f} {grid.unit} from the nearest tree, at most {limit:.1f} "
+        "are allowed; give a point on the neuron"
+    )
+
+
+def _finished(
+    tree: Morphology, smallest: float, config: TraceConfig, root_row: int | None
+) -> Morphology:
+    """Rooted, evenly sampled, with its cell body as one node."""
+    soma = find_soma(tree, smallest)
+    if root_row is None:
+        root_row = soma.row if soma else int(tree.radius.argmax())
+    at_soma = soma is not None and bool(
+        np.linalg.norm(tree.point_zyx[root_row] - tree.point_zyx[soma.row]) <= soma.radius
+    )
+    if soma is not None and at_soma:
+        root_row = soma.row
+    tree = resampled(rooted_at(tree, np.array([root_row])), config.spacing * smallest)
+    if soma is not None and at_soma:
+        return with_soma(tree, Soma(int(tree.roots[0]), soma.radius))
+    return tree
+
+
+def _placed(tree: Morphology, grid: Grid) -> Morphology:
+    """From coordinates that count from voxel (0, 0, 0) to the frame of the grid."""
+    point = tree.point_zyx + np.asarray(grid.origin_zyx)
+    return Morphology(point, tree.radius, tree.parent, tree.kind, grid.unit)
