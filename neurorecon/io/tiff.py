@@ -21,6 +21,8 @@ from neurorecon.io.tiff_grid import Placement, find_placement
 
 _CONVERT = "neurorecon reads TIFF stacks; convert it (in Fiji: File > Save As > Tiff)"
 _COPY_AGAIN = "copy or export it again"
+# Deflate and LZW reach 1000 to 3000 on an empty stack, zstd some 10,000; beyond is a lying header.
+_MOST_BYTES_PER_STORED = 100_000
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,8 @@ def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:
     count = len(pages)  # walks the whole chain
     handle = tif.filehandle
     handle.seek(pages.next_page_offset or 0)
-    size = tif.tiff.offsetsize
-    following = int.from_bytes(handle.read(size), "little" if tif.byteorder == "<" else "big")
-    if following:
+    following = handle.read(tif.tiff.offsetsize)
+    if len(following) < tif.tiff.offsetsize or any(following):  # a whole chain ends with zeros
         raise InputError(
             f"{name} is cut off or damaged after page {count} (the next page lies outside the "
             f"file); {_COPY_AGAIN}"
@@ -207,15 +208,22 @@ def _refuse_missing_data(
             f"{name} leaves some planes to other files that are not there; put all files of the "
             "data set into one folder, or save it as one file"
         )
-    ends = [
-        (offset + count, page.parent.filehandle.size)
+    if 0 in series.shape:
+        return
+    parts = [
+        (offset, count, page.parent.filehandle.size)
         for page in pages
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
     ]
     if series.dataoffset is not None:
-        ends.append((series.dataoffset + series.nbytes, tif.filehandle.size))
-    if any(end > size for end, size in ends):
+        parts = [(series.dataoffset, series.nbytes, tif.filehandle.size)]
+    if any(offset + count > size for offset, count, size in parts):
         raise InputError(f"{name} is cut off (data beyond its end); {_COPY_AGAIN}")
+    if series.nbytes > _MOST_BYTES_PER_STORED * sum(count for _, count, _ in parts):
+        raise InputError(
+            f"{name} is damaged (it says {series.nbytes / 1e9:.1f} GB and holds almost nothing); "
+            f"{_COPY_AGAIN}"
+        )
 
 
 def _checked_dtype(name: str, series: tifffile.TiffPageSeries) -> np.dtype[Any]:
