@@ -16,7 +16,7 @@ from neurorecon.io.roi import Box, parse_roi
 from neurorecon.io.tiff import OpenTiff, open_tiff
 from neurorecon.io.tiff_axes import AxisPlan, plan_axes
 from neurorecon.io.tiff_grid import make_grid
-from neurorecon.io.tiff_writer import write_image, write_probability
+from neurorecon.io.tiff_writer import write_probability
 from neurorecon.volume import Grid, Volume
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "open_stack",
     "read_volume",
     "unknown_voxel_size",
-    "write_image",
     "write_probability",
 ]
 

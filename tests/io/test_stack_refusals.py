@@ -32,7 +32,7 @@ def test_no_such_file_and_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"\x89PNG\r\n\x1a\n123", b"hello, I am text", b"II", b"MM\0\0"]
+    "content", [b"\x89PNG\r\n\x1a\n123", b"hello, I am text", b"MN\0*\0\0\0\x08"]
 )
 def test_not_a_tiff(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tif").write_bytes(content)
