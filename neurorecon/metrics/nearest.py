@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from neurorecon.morphology import Morphology
 
 _CANDIDATES_AT_ONCE = 1 << 18  # points times candidates in one step: some 40 MiB of temporaries
-_FIRST_CANDIDATES = 4  # settles nearly all points that lie near the tree
+_FIRST_CANDIDATES = 6  # settles nearly all points that lie near the tree
 _MORE_CANDIDATES = 4  # factor by which the rest looks further
 
 
@@ -29,7 +29,7 @@ class EdgeIndex:
         self._along = end - start
         self._squared_length = np.einsum("ij,ij->i", self._along, self._along)
         middle, self._edge, self._reach = self._pieces()
-        self._middles = cKDTree(middle, balanced_tree=False, compact_nodes=False)
+        self._middles = cKDTree(middle)
 
     def _pieces(self) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
         """Edges cut into pieces no longer than the mean edge: at most twice as many as edges.
