@@ -11,8 +11,8 @@ from neurorecon.segmentation.plan import BLOCK_YX, WindowPlan
 # Feature maps at full resolution that live at once in a forward pass, those of the lower levels
 # counted in; measured as peak memory over batches of 4 and 8 windows of 64^3.
 _LIVE_MAPS = 6
-# What torch takes for a first forward pass whatever its size; measured likewise.
-_RUNTIME_BYTES = 100 * 2**20
+# What torch and the scaling of intensities take whatever the stack; measured on whole runs.
+_RUNTIME_BYTES = 180 * 2**20
 _FLOAT_BYTES = 4
 
 
