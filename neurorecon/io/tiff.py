@@ -67,7 +67,8 @@ class OpenTiff:
 
     def _crop(self, where: tuple[int | slice, ...], plan: AxisPlan) -> NDArray[Any]:
         if (offset := self._series.dataoffset) is not None:
-            return self._contiguous(offset)[where]
+            # A copy, for what is mapped cannot be written and changes when the file does.
+            return self._contiguous(offset)[where].copy()
         leading = self.shape[: min(plan.y, plan.x)]
         pages = self._series.pages
         if plan.z < len(leading) and len(pages) == np.prod(leading):

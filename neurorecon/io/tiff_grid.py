@@ -29,6 +29,7 @@ _UM_PER_UNIT = {
 }
 # What a plain TIFF says without knowing anything (72, 96, 300 dpi) is 40 um a pixel or more.
 _LARGEST_PIXEL_UM = 20.0
+_IMAGEJ = "ImageJ metadata"
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 
 
@@ -82,7 +83,8 @@ def _what_is_missing(placement: Placement) -> str:
     missing = " and ".join(axis for axis, size in named if size is None)
     if not known:
         return f"the {placement.source} give none"
-    return f"the {placement.source} give {', '.join(known)} but not {missing}"
+    hint = ", which ImageJ leaves out where it is 1" if placement.source == _IMAGEJ else ""
+    return f"the {placement.source} give {', '.join(known)} but not {missing}{hint}"
 
 
 def find_placement(tif: tifffile.TiffFile, shape_zyx: tuple[int, int, int]) -> Placement:
@@ -92,7 +94,7 @@ def find_placement(tif: tifffile.TiffFile, shape_zyx: tuple[int, int, int]) -> P
     page = tif.pages.first
     size_x, size_y = _resolution(page, "XResolution"), _resolution(page, "YResolution")
     if tif.is_imagej and tif.imagej_metadata:
-        return _spacing_placement(tif.imagej_metadata, size_y, size_x, "ImageJ metadata")
+        return _spacing_placement(tif.imagej_metadata, size_y, size_x, _IMAGEJ)
     if tif.is_shaped and tif.shaped_metadata:
         written = tif.shaped_metadata[0]
         if "unit" in written:
@@ -159,8 +161,6 @@ def _spacing_placement(
     z_um = _scaled(abs(z) if z else None, um_per_unit(str(written.get("zunit", unit))))
     y_um = _scaled(size_y, um_per_unit(str(written.get("yunit", unit))))
     x_um = _scaled(size_x, um_per_unit(unit))
-    if z is None and x_um is not None:
-        source += " (where no z spacing may mean 1)"  # ImageJ leaves a spacing of 1 out
     return Placement((z_um, y_um, x_um), source=source)
 
 

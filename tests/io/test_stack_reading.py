@@ -24,6 +24,7 @@ def _check(path: Path, expected: NDArray[Any], **options: Any) -> None:
         volume = read_volume(source, **options)
         assert volume.array.dtype == expected.dtype.newbyteorder("=")
         assert volume.array.flags.c_contiguous
+        assert volume.array.flags.writeable
         np.testing.assert_array_equal(volume.array, expected)
     box = read_volume(path, roi="2:5,10:,:33", **options)
     np.testing.assert_array_equal(box.array, expected[2:5, 10:, :33])
