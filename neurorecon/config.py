@@ -53,8 +53,8 @@ class TrainConfig:
     steps: optimiser steps. batch_size: crops a step.
     patch_zyx: size of a crop in voxels; a multiple of the token size.
     near_neurite: share of crops centred near labelled neurite, which fills 0.3 % of the voxels.
-    learning_rate: of convolutions and heads; encoder_learning_rate: of the transformer, lower so
-        that transferred weights are not washed out.
+    learning_rate: of convolutions and heads; encoder_rate: the transformer's as a share of it,
+        lower so that transferred weights are not washed out.
     weight_decay, betas, warm_up_steps, clip_norm: of AdamW with a cosine schedule, as in the
         prototype that proved the recipe.
     ema_decay: of the averaged weights, which are the ones kept.
@@ -66,7 +66,7 @@ class TrainConfig:
     patch_zyx: tuple[int, int, int] = (32, 64, 64)
     near_neurite: float = 0.8
     learning_rate: float = 1e-3
-    encoder_learning_rate: float = 3e-4
+    encoder_rate: float = 0.3
     weight_decay: float = 0.02
     betas: tuple[float, float] = (0.9, 0.98)
     warm_up_steps: int = 15

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurorecon.errors import InputError
 from neurorecon.morphology import Morphology
+from neurorecon.volume import Grid
 
 
 def sample_edges(
@@ -92,3 +95,25 @@ def _draw_cone(
     surface = apart - (radii[0] + along * (radii[1] - radii[0]))
     surface[surface > reach] = np.inf
     np.minimum(distance[box], surface, out=distance[box])
+
+
+def in_voxels(morphology: Morphology, grid: Grid) -> Morphology:
+    """The same trees in voxel indices of a stack that has this grid.
+
+    Coordinates in voxels are those of the whole stack, so a region of interest shifts them by its
+    origin. A radius has no axis of its own and is scaled by the geometric mean of the voxel size.
+
+    InputError where the trees are in µm and the stack's voxel size is not known.
+    """
+    if morphology.unit == "um" and grid.unit == "voxel":
+        raise InputError("the tree is in µm but the voxel size is unknown; give --voxel-size Z Y X")
+    if morphology.unit == "voxel":
+        origin = np.divide(grid.origin_zyx, grid.voxel_size_zyx)
+        return replace(morphology, point_zyx=morphology.point_zyx - origin)
+    scale = float(np.cbrt(np.prod(grid.voxel_size_zyx)))
+    return replace(
+        morphology,
+        point_zyx=grid.to_index(morphology.point_zyx),
+        radius=morphology.radius / scale,
+        unit="voxel",
+    )

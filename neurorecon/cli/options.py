@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -48,5 +49,45 @@ Preview = Annotated[
         metavar="FILE.png",
         help="Also write a picture: projections along three axes with the tree over the stack.",
         rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+
+
+class Device(StrEnum):
+    """Where a network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+DeviceOption = Annotated[
+    Device,
+    typer.Option(
+        "--device",
+        help="Where the network runs; auto takes a GPU if there is one.",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
+BatchCrops = Annotated[
+    int,
+    typer.Option(
+        "--batch-size",
+        metavar="N",
+        min=1,
+        help="Crops that a step learns from.",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
+LearningRate = Annotated[
+    float,
+    typer.Option(
+        "--learning-rate",
+        metavar="F",
+        min=1e-7,
+        max=1.0,
+        help="Largest step of the convolutions' weights; the transformer's is 0.3 of it.",
+        rich_help_panel=COMPUTE_PANEL,
     ),
 ]

@@ -15,19 +15,12 @@ from neurorecon.cli.options import (
     INPUT_PANEL,
     OUTPUT_PANEL,
     Channel,
+    Device,
+    DeviceOption,
     Overwrite,
     VoxelSize,
 )
 from neurorecon.errors import InputError
-
-
-class Device(StrEnum):
-    """Where the network runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
 
 
 class Precision(StrEnum):
@@ -80,13 +73,7 @@ def segment(
             rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
-    device: Annotated[
-        Device,
-        typer.Option(
-            help="Where the network runs; auto takes a GPU if there is one.",
-            rich_help_panel=COMPUTE_PANEL,
-        ),
-    ] = Device.auto,
+    device: DeviceOption = Device.auto,
     precision: Annotated[
         Precision,
         typer.Option(

@@ -22,7 +22,7 @@ from neurorecon.model.runtime import (
     Precision,
     choose_device,
     choose_precision,
-    keep_freed_memory,
+    prepare_cpu,
 )
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
 from neurorecon.segmentation.plan import plan_windows
@@ -62,7 +62,7 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
     if isinstance(request.target, Path):
         _refuse_same_file(request.stack, request.target)
         refuse_existing(request.target, request.overwrite)
-    keep_freed_memory()
+    prepare_cpu()
     device = choose_device(request.device)
     dtype = choose_precision(request.precision, device)
     model_file = find_model(request.model)

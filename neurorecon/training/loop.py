@@ -17,7 +17,10 @@ from neurorecon.errors import NeuroreconError
 class Task(Protocol):
     """What the loop trains: a module, and a loss for each step."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """What is trained, averaged and saved."""
+        ...
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters of the transformer, which learn at their own rate."""
@@ -99,7 +102,7 @@ def parameter_groups(task: Task, config: TrainConfig) -> list[dict[str, Any]]:
     return [
         {
             "params": parameters,
-            "lr": config.encoder_learning_rate if in_encoder else config.learning_rate,
+            "lr": config.learning_rate * (config.encoder_rate if in_encoder else 1.0),
             "weight_decay": config.weight_decay if decayed else 0.0,
         }
         for (in_encoder, decayed), parameters in groups.items()

@@ -1,0 +1,158 @@
+"""Labelled stacks to a trained model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neurorecon import __version__
+from neurorecon.config import LabelConfig, TrainConfig
+from neurorecon.errors import InputError
+from neurorecon.geometry import in_voxels
+from neurorecon.io.atomic import refuse_existing
+from neurorecon.io.checkpoint import (
+    load_checkpoint,
+    load_training_state,
+    save_checkpoint,
+    save_training_state,
+)
+from neurorecon.io.models import find_model
+from neurorecon.io.pairs import Pair, find_pairs
+from neurorecon.io.stack import read_volume
+from neurorecon.io.swc import read_swc
+from neurorecon.model.config import PRESETS
+from neurorecon.model.intensity import estimate_scale
+from neurorecon.model.runtime import DeviceName, choose_device, prepare_cpu
+from neurorecon.model.segmenter import Segmenter, build_segmenter
+from neurorecon.training.labels import NEURITE, label_from_tree
+from neurorecon.training.loop import Trainer
+from neurorecon.training.patches import PatchSampler, TrainingStack
+from neurorecon.training.supervised import SupervisedTask
+
+SCRATCH = "scratch"
+STEPS_BETWEEN_STATES = 50
+
+# (steps in all, steps done) -> a context whose value is told each step's number and figures.
+StepProgress = Callable[[int, int], AbstractContextManager[Callable[[int, dict[str, float]], None]]]
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train on, from where, and how.
+
+    data: folder of pairs or CSV, as `io.pairs` reads it. target: the checkpoint to write.
+    init: `scratch`, a shipped model's name, or a checkpoint of `train` or `distill`.
+    resume: go on from the state that a stopped run left beside `target`.
+    """
+
+    data: Path
+    target: Path
+    init: str
+    config: TrainConfig
+    device: DeviceName
+    resume: bool
+    overwrite: bool
+
+
+def train(request: TrainRequest, note: Callable[[str], None], progress: StepProgress) -> None:
+    """Train and write the checkpoint with its averaged weights and provenance."""
+    refuse_existing(request.target, request.overwrite)
+    state_file = state_path(request.target)
+    state = load_training_state(state_file) if request.resume else None
+    prepare_cpu()
+    device = choose_device(request.device)
+    torch.manual_seed(request.config.seed)
+    model, init = _initial_model(request.init)
+    stacks = [_load_stack(pair, request.config.label) for pair in find_pairs(request.data)]
+    note(f"training on {len(stacks)} stacks on {device}")
+    run = {
+        "init": init,
+        "stacks": [stack.name for stack in stacks],
+        "config": request.config.to_dict(),
+    }
+
+    sampler = PatchSampler(stacks, request.config)
+    trainer = Trainer(SupervisedTask(model.to(device), sampler, device), request.config)
+    if state is not None:
+        _refuse_other_run(state_file, state["run"], run)
+        trainer.load_state(state["trainer"])
+    with progress(request.config.steps, trainer.step) as report:
+
+        def on_step(step: int, figures: dict[str, float]) -> None:
+            report(step, figures)
+            if step % STEPS_BETWEEN_STATES == 0:
+                save_training_state(state_file, {"run": run, "trainer": trainer.state()})
+
+        trainer.run(on_step)
+    metadata = {"config": model.config.to_dict(), "provenance": _provenance(run)}
+    save_checkpoint(request.target, trainer.averaged_weights(), metadata, request.overwrite)
+    state_file.unlink(missing_ok=True)
+
+
+def state_path(target: Path) -> Path:
+    """Where a run that will write `target` keeps its state until it is done."""
+    return target.with_name(f"{target.name}.state")
+
+
+def _initial_model(init: str) -> tuple[Segmenter, dict[str, Any]]:
+    """The network to start from, and where it came from."""
+    if init == SCRATCH:
+        return Segmenter(PRESETS["tiny"]), {"from": SCRATCH}
+    path = find_model(init)
+    tensors, metadata = load_checkpoint(path)
+    model = build_segmenter(tensors, metadata, str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return model, {
+        "from": path.name,
+        "sha256": digest,
+        "provenance": metadata.get("provenance"),
+    }
+
+
+def _load_stack(pair: Pair, label_config: LabelConfig) -> TrainingStack:
+    volume = read_volume(pair.image, voxel_size_zyx=pair.voxel_size_zyx_um)
+    # The SWC standard says µm; without a voxel size, coordinates can only be voxels.
+    unit = pair.swc_unit or volume.grid.unit
+    tree = read_swc(pair.swc, unit, orphans_are_roots=True)
+    try:
+        tree = in_voxels(tree, volume.grid)
+    except InputError as error:
+        raise InputError(
+            f"{pair.swc} is in µm, but {pair.image} does not tell its voxel size; "
+            "write voxel_size into a CSV manifest, or swc_units voxel"
+        ) from error
+    z, y, x = volume.array.shape
+    label = label_from_tree(tree, (z, y, x), label_config)
+    if not (label == NEURITE).any():
+        raise InputError(
+            f"{pair.swc}: none of its {len(tree)} nodes lies in {pair.image} "
+            f"({z} x {y} x {x} voxels); check swc_units and voxel_size"
+        )
+    name = f"{pair.image.parent.name}/{pair.image.name}"
+    return TrainingStack(name, volume.array, estimate_scale(volume.array), label)
+
+
+def _refuse_other_run(state_file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = [name for name in now if before.get(name) != now[name]]
+    if changed:
+        raise InputError(
+            f"{state_file} belongs to a run with another {' and '.join(changed)}; "
+            "give the same options and data to resume, or start without --resume"
+        )
+
+
+def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "command": "train",
+        "date": datetime.now(UTC).date().isoformat(),
+        "neurorecon": __version__,
+        "torch": torch.__version__,
+        **run,
+    }
