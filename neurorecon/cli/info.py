@@ -46,9 +46,13 @@ def info(
 
 
 def _rows(report: StackReport) -> Iterator[tuple[str, str]]:
-    from neurorecon.commands.info import PERCENTILES
+    yield from _stack_rows(report)
+    yield from _intensity_rows(report)
+    yield from _segment_rows(report)
 
-    description = report.description
+
+def _stack_rows(report: StackReport) -> Iterator[tuple[str, str]]:
+    description, grid = report.description, report.description.grid
     yield "file", description.name
     yield "axes", f"{description.axes}: {_by(description.shape)}"
     yield "dtype", f"{description.dtype}, compression {description.compression}"
@@ -56,37 +60,40 @@ def _rows(report: StackReport) -> Iterator[tuple[str, str]]:
         yield "channels", str(description.channels)
     if description.shape_zyx is not None:
         yield "stack (z y x)", f"{_by(description.shape_zyx)} voxels"
-    if (grid := description.grid) is not None:
+    if grid is None:
+        return
+    if grid.unit == "um":
+        yield "voxel size (z y x)", f"{_listed(grid.voxel_size_zyx)} µm, from {grid.source}"
+    else:
+        yield "voxel size (z y x)", grid.source
+    if any(grid.origin_zyx):
         sign = "µm" if grid.unit == "um" else "voxels"
-        if grid.unit == "um":
-            yield "voxel size (z y x)", f"{_listed(grid.voxel_size_zyx)} µm, from {grid.source}"
-        else:
-            yield "voxel size (z y x)", grid.source
-        if any(grid.origin_zyx):
-            yield "origin (z y x)", f"{_listed(grid.origin_zyx)} {sign}"
-    if (intensity := report.intensity) is not None:
-        planes = "" if _whole(report) else f", from {intensity.planes} planes"
-        yield "intensity", f"{intensity.minimum:g} to {intensity.maximum:g}{planes}"
-        yield (
-            "percentiles",
-            ", ".join(
-                f"{share:g} %: {value:g}"
-                for share, value in zip(PERCENTILES, intensity.percentiles, strict=True)
-            ),
-        )
-    if (plan := report.segment) is not None:
-        run = plan.forecast
-        yield "segment", f"model {plan.model} on {plan.device}, {plan.precision}"
-        yield (
-            "windows",
-            f"{run.windows} of {_by(run.window_zyx)} voxels, {run.batch_size} at once",
-        )
-        memory = f"about {_megabytes(run.host_bytes)}"
-        if run.device_bytes:
-            memory += f", and {_megabytes(run.device_bytes)} on {plan.device}"
-        yield "memory", memory
+        yield "origin (z y x)", f"{_listed(grid.origin_zyx)} {sign}"
+
+
+def _intensity_rows(report: StackReport) -> Iterator[tuple[str, str]]:
+    from neurorecon.commands.info import PERCENTILES
+
+    if (intensity := report.intensity) is None:
+        return
+    shape = report.description.shape_zyx
+    sampled = shape is not None and intensity.planes < shape[0]
+    planes = f", from {intensity.planes} planes" if sampled else ""
+    yield "intensity", f"{intensity.minimum:g} to {intensity.maximum:g}{planes}"
+    listed = zip(PERCENTILES, intensity.percentiles, strict=True)
+    yield "percentiles", ", ".join(f"{share:g} %: {value:g}" for share, value in listed)
+
+
+def _segment_rows(report: StackReport) -> Iterator[tuple[str, str]]:
     if report.problem is not None:
-        yield "segment", f"refuses it: {report.problem}"
+        yield "segment", f"would stop: {report.problem}"
+    if (plan := report.segment) is None:
+        return
+    run = plan.forecast
+    yield "segment", f"model {plan.model} on {plan.device}, {plan.precision}"
+    yield "windows", f"{run.windows} of {_by(run.window_zyx)} voxels, {run.batch_size} at once"
+    on_device = f", and {_megabytes(run.device_bytes)} on {plan.device}" if run.device_bytes else ""
+    yield "memory", f"about {_megabytes(run.host_bytes)}{on_device}"
 
 
 def _record(report: StackReport) -> dict[str, Any]:
@@ -127,11 +134,6 @@ def _record(report: StackReport) -> dict[str, Any]:
         },
         "problem": report.problem,
     }
-
-
-def _whole(report: StackReport) -> bool:
-    shape, intensity = report.description.shape_zyx, report.intensity
-    return shape is not None and intensity is not None and intensity.planes == shape[0]
 
 
 def _by(sizes: tuple[int, ...]) -> str:

@@ -58,7 +58,7 @@ class SegmentPlan:
 class StackReport:
     """Everything `info` tells.
 
-    intensity, segment: None where `problem` says why `segment` would refuse the stack.
+    intensity, segment: None where `problem` says why `segment` would stop.
     warning: what the user should know although the work would go on.
     """
 

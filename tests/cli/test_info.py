@@ -53,7 +53,7 @@ def test_table_says_what_the_stack_is_and_where_the_voxel_size_comes_from(tmp_pa
     assert result.stderr == ""
     for told in ("ZYX: 9 x 40 x 50", "uint16", "2 0.5 0.25 µm, from ImageJ metadata", "windows"):
         assert told in result.stdout
-    assert "refuses" not in result.stdout
+    assert "would stop" not in result.stdout
 
 
 def test_json_holds_the_same(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_stack_of_several_channels_is_described_and_the_choice_named(tmp_path:
     assert (record["axes"], record["channels"]) == ("ZCYX", 3)
     assert "--channel 0 to 2" in record["problem"]
     assert record["segment"] is None
-    assert "refuses it" in _run(tmp_path / "a.tif").stdout
+    assert "would stop" in _run(tmp_path / "a.tif").stdout
     chosen = _json(tmp_path / "a.tif", "--channel", 1)
     assert chosen["problem"] is None
     assert chosen["intensity"]["maximum"] == channels[:, 1].max()
