@@ -61,12 +61,13 @@ def test_module_and_script_are_the_same_command():
 
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory):
-    """Names in a wheel built from a copy of the sources with a stand-in model."""
+    """Names in a wheel built from a copy of the sources with a stand-in for the models."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("neurorecon", "models"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "neurorecon", source / "neurorecon", ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    (source / "models").mkdir()
     (source / "models" / "stand_in.safetensors").write_bytes(b"weights")
     (source / "models" / "stand_in.md").write_text("card")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
