@@ -87,7 +87,7 @@ def simulate(
         typer.Option(
             metavar="N",
             min=1,
-            help="Refuse to make a stack of more voxels than this.",
+            help="Refuse to make a stack of more voxels; each takes 15 bytes of memory.",
             rich_help_panel=IMAGE_PANEL,
         ),
     ] = 100_000_000,

@@ -24,6 +24,7 @@ from neurorecon.simulation.optics import blur, detect, dim_with_depth, draw_neur
 from neurorecon.simulation.surroundings import add_bodies, background
 from neurorecon.volume import Grid
 
+NEARBY_UM = 5.0  # of a patch: what lies farther outside sends no light into it
 LABEL = 255  # of a voxel in the neuron, so that the mask shows as white everywhere
 
 
@@ -62,12 +63,10 @@ def simulate_stack(
     light = blur(light, config)
     light += background(shape, config, rng)
     dim_with_depth(light, config)
-    if config.shape_zyx is not None:
-        drawn = _inside(drawn, shape, config)
     return SimulatedStack(
         array=detect(light, config, rng),
         label=draw_label(drawn, shape, config.voxel_size_zyx_um),
-        morphology=drawn,
+        morphology=drawn if config.shape_zyx is None else _inside(drawn, shape, config, 0.0),
         grid=Grid(config.voxel_size_zyx_um, unit="um", source="simulated"),
     )
 
@@ -114,7 +113,10 @@ def _place(
     else:
         centre = tree.point_zyx[rng.integers(len(tree))]
         origin = centre - rng.uniform(0.25, 0.75, 3) * size * shape
-    return replace(tree, point_zyx=tree.point_zyx - origin), shape
+    tree = replace(tree, point_zyx=tree.point_zyx - origin)
+    if config.shape_zyx is not None:
+        tree = _inside(tree, shape, config, NEARBY_UM + float(tree.radius.max()))
+    return tree, shape
 
 
 def _bounds(
@@ -127,8 +129,11 @@ def _bounds(
     return (tree.point_zyx - reach).min(axis=0), (tree.point_zyx + reach).max(axis=0)
 
 
-def _inside(tree: Morphology, shape: tuple[int, int, int], config: SimulationConfig) -> Morphology:
-    """The part of the tree whose nodes lie in the stack."""
+def _inside(
+    tree: Morphology, shape: tuple[int, int, int], config: SimulationConfig, margin_um: float
+) -> Morphology:
+    """The part of the tree whose nodes lie in the stack, or in a margin around it."""
     index = tree.point_zyx / config.voxel_size_zyx_um
-    inside = ((index >= -0.5) & (index <= np.asarray(shape) - 0.5)).all(axis=1)
+    reach = 0.5 + margin_um / np.asarray(config.voxel_size_zyx_um)
+    inside = ((index >= -reach) & (index <= np.asarray(shape) - 1 + reach)).all(axis=1)
     return tree.take(np.flatnonzero(inside))
