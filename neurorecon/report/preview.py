@@ -126,7 +126,7 @@ def _draw_trees(
         lines = LineCollection(
             list(segments),
             colors=[colour],
-            linewidths=np.clip(calibre, 0.9, 2.2),
+            linewidths=np.clip(calibre, 0.8, 1.5),
             capstyle="round",
         )
         axes.add_collection(lines, autolim=False)

@@ -35,10 +35,13 @@ def significant_paths(
     kept = forest.hops == 0
     parent = forest.parent.tolist()
 
-    def sticks_out(end: int, start: int) -> float:
-        return float(forest.length[end] - forest.length[start] - width[start])
+    # At a source nothing is covered yet: the branch from there is the piece's length.
+    cover = np.where(kept, 0.0, width)
 
-    extent = forest.length[tip] - forest.length[joint] - width[joint]
+    def sticks_out(end: int, start: int) -> float:
+        return float(forest.length[end] - forest.length[start] - cover[start])
+
+    extent = forest.length[tip] - forest.length[joint] - cover[joint]
     long = np.flatnonzero(extent >= shortest)
     heap = [(-float(extent[row]), int(tip[row]), int(joint[row])) for row in long]
     heapq.heapify(heap)

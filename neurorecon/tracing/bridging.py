@@ -19,6 +19,8 @@ from scipy.spatial import KDTree
 from neurorecon.morphology import Morphology
 from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
+_TANGENT_HOPS = 3
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -59,6 +61,8 @@ def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Ca
 
     The gap counts from surface to surface. Its cost is the gap over the longest that is honest,
     which is `max_gap` straight ahead and falls to nothing at 90 degrees.
+
+    span: length of the end of a branch that tells where its tip points.
     """
     piece = morphology.tree_of
     tips = np.flatnonzero(morphology.degree == 1)
@@ -78,9 +82,13 @@ def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Ca
     ahead = (out[tip] * across).sum(axis=1) / distance
     meets = -(out[node] * across).sum(axis=1) / distance
     is_tip = morphology.degree[node] == 1
-    turn = np.where(is_tip, np.minimum(ahead, np.maximum(meets, 0.0)), ahead)
+    slope = _sine(out[tip], _tangents(morphology)[node])
+    # A tip is seldom noisy on both sides of a gap. Onto a side it has to point at an angle: what
+    # runs along a neurite is another one.
+    straight = np.where(is_tip, 0.5 * (ahead + meets), ahead * np.minimum(2.0 * slope, 1.0))
+    straight[ahead <= 0] = 0.0
     gap = np.maximum(distance - morphology.radius[tip] - morphology.radius[node], 0.0)
-    honest = max_gap * np.clip(turn, 0.0, 1.0) ** 2
+    honest = max_gap * np.clip(straight, 0.0, 1.0)
     # Distance between centres breaks ties between nodes whose surfaces are equally near.
     cost = (gap + 0.1 * distance) / np.maximum(honest, 1e-12)
     found = Candidates(tip, node, cost)
@@ -88,6 +96,21 @@ def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Ca
     first = np.ones(len(best.tip), bool)
     first[1:] = (best.tip[1:] != best.tip[:-1]) | (piece[best.node[1:]] != piece[best.node[:-1]])
     return best.take(np.flatnonzero(first))
+
+
+def _tangents(morphology: Morphology) -> NDArray[np.float64]:
+    """(n, 3) direction of the branch at each node, towards the root; short at the root itself."""
+    ahead = np.arange(len(morphology))
+    for _ in range(_TANGENT_HOPS):
+        ahead = np.where(morphology.parent[ahead] >= 0, morphology.parent[ahead], ahead)
+    return morphology.point_zyx[ahead] - morphology.point_zyx
+
+
+def _sine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sine (c,) of the angles between vectors (c, 3); 1 where one has no length."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cross = np.linalg.norm(np.cross(one, other), axis=1)
+    return np.where(lengths > 0, cross / np.maximum(lengths, 1e-12), 1.0)
 
 
 def bridged(morphology: Morphology, candidates: Candidates) -> tuple[Morphology, int]:

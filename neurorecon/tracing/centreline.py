@@ -1,10 +1,8 @@
-"""Centrelines: the paths of one shortest-path search that reach beyond the calibre they leave.
+"""Paths through the foreground: from every voxel along the middle of the neurite to one end.
 
-TEASAR (Sato et al. 2000) and APP2 (Xiao and Peng 2013) in one pass: a single search from the
-thickest voxel of each piece, with a cost that prefers the middle and high probability, gives every
-voxel a path. Cut into longest branches, a branch is kept when it ends farther from where it leaves
-its parent branch than the neurite is thick there: the others only reach the surface of
-the neurite that they started in. Loops cannot arise.
+The first half of TEASAR (Sato et al. 2000) and APP2 (Xiao and Peng 2013): a shortest-path search
+with a cost that prefers the middle and high probability. Which of the paths are branches is told in
+`branches`. Loops cannot arise.
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ def shortest_paths(
     voxel_size_zyx: NDArray[np.float64],
     exponent: float,
 ) -> PathForest:
-    """Paths from all voxels to the most central voxel of their piece.
+    """Paths from all voxels to one end of their piece: the voxel farthest from the most central.
 
     piece: (n,) number of the connected piece of each voxel, 0, 1, ...
     central: (n,) from `centrality`.
@@ -68,19 +66,24 @@ def shortest_paths(
     weight = length * (cost[first] + cost[second])
     graph = sparse.coo_array((weight, (first, second)), shape=(n, n)).tocsr()
     graph = graph + graph.T
-    source = _most_central(piece, central)
+    voxel = foreground.index_zyx * voxel_size_zyx
+    from_middle = _paths_to(graph, highest_rows(piece, central), voxel)
+    return _paths_to(graph, highest_rows(piece, from_middle.length), voxel)
+
+
+def highest_rows(piece: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The row with the highest value in each piece."""
+    order = np.lexsort((-value, piece))
+    return order[np.searchsorted(piece[order], np.arange(piece.max() + 1))]
+
+
+def _paths_to(
+    graph: sparse.csr_array, source: NDArray[np.int64], voxel: NDArray[np.float64]
+) -> PathForest:
     _, parent, _ = csgraph.dijkstra(graph, indices=source, return_predecessors=True, min_only=True)
     parent = parent.astype(np.int64)
     parent[source] = source
-    step = np.linalg.norm(
-        (foreground.index_zyx - foreground.index_zyx[parent]) * voxel_size_zyx, axis=1
-    )
-    return _measured(parent, step)
-
-
-def _most_central(piece: NDArray[np.int64], central: NDArray[np.float64]) -> NDArray[np.int64]:
-    order = np.lexsort((-central, piece))
-    return order[np.searchsorted(piece[order], np.arange(piece.max() + 1))]
+    return _measured(parent, np.linalg.norm(voxel - voxel[parent], axis=1))
 
 
 def _measured(parent: NDArray[np.int64], step: NDArray[np.float64]) -> PathForest:
@@ -101,7 +104,7 @@ def longest_branches(forest: PathForest) -> tuple[NDArray[np.int64], NDArray[np.
     At each voxel the path that comes from farthest away carries the branch on; the others join.
     """
     rows = np.arange(len(forest.parent))
-    reach = _reach(forest)
+    reach = farthest(forest)
     child = rows[forest.parent != rows]
     child = child[np.lexsort((-reach[child], forest.parent[child]))]
     carries = np.ones(len(child), bool)
@@ -113,7 +116,7 @@ def longest_branches(forest: PathForest) -> tuple[NDArray[np.int64], NDArray[np.
     return _follow(onward)[start], forest.parent[start]
 
 
-def _reach(forest: PathForest) -> NDArray[np.float64]:
+def farthest(forest: PathForest) -> NDArray[np.float64]:
     """(n,) longest path length among the voxels whose path leads through each voxel."""
     reach = forest.length.copy()
     order = np.argsort(-forest.hops, kind="stable")
@@ -132,32 +135,14 @@ def _follow(onward: NDArray[np.int64]) -> NDArray[np.int64]:
         onward = further
 
 
-def _mark_to_source(
-    forest: PathForest, tip: NDArray[np.int64], kept: NDArray[np.bool_]
+def paths_to_source(
+    forest: PathForest, start: NDArray[np.int64], kept: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
-    """Mark the paths of all tips, all at once, until each meets a marked voxel."""
-    kept = kept.copy()
-    front = np.unique(tip[~kept[tip]])
+    """Which voxels (n,) the paths from `start` (s,) lead through, and those `kept` anyway."""
+    kept = np.zeros(len(forest.parent), bool) if kept is None else kept.copy()
+    front = np.unique(start[~kept[start]])
     while len(front):
         kept[front] = True
         front = np.unique(forest.parent[front])
         front = front[~kept[front]]
     return kept
-
-
-def without_caps(
-    forest: PathForest, kept: NDArray[np.bool_], depth: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """`kept` less the end of each branch that lies in the round cap of the neurite.
-
-    Paths end on the surface, a centreline one radius before it. Paths that end there because the
-    stack ends have no cap; they lose a radius too.
-    """
-    rows = np.flatnonzero(kept)
-    row_of = np.full(len(kept), -1, np.int64)
-    row_of[rows] = np.arange(len(rows))
-    thin = PathForest(row_of[forest.parent[rows]], forest.length[rows], forest.hops[rows])
-    to_tip = _reach(thin) - thin.length
-    core = np.zeros(len(kept), bool)
-    core[rows[thin.hops == 0]] = True
-    return _mark_to_source(forest, rows[to_tip >= depth[rows]], core)

@@ -17,8 +17,8 @@ class TraceConfig:
     cover_scale, cover_margin: a kept branch covers what lies within scale times the local radius
         plus margin: what ends there is surface, not branch. Surface noise is about 2 voxels.
     min_branch: least length that must stick out of what is covered.
-    smoothing: rounds of averaging with both neighbours; 4 remove the steps between voxels and
-        leave turns of 5 voxels.
+    smoothing: least rounds of averaging with both neighbours; 4 remove the steps between voxels
+        and leave turns of 5 voxels. Thick neurites get more.
     max_gap: longest gap that is bridged; network output leaves few honest gaps longer than this.
     min_fragment: a piece shorter than this is dust. Specks have no length, only a radius.
     further_neuron: a second tree is reported as a neuron from this part of the largest tree's
@@ -32,7 +32,7 @@ class TraceConfig:
     threshold: float = 0.5
     faint: float = 0.5
     cost_exponent: float = 4.0
-    cover_scale: float = 1.0
+    cover_scale: float = 1.5
     cover_margin: float = 2.0
     min_branch: float = 2.0
     smoothing: int = 4

@@ -22,13 +22,26 @@ def branch_average(morphology: Morphology) -> sparse.csr_array:
 
 
 def smoothed(
-    morphology: Morphology, values: NDArray[np.float64], rounds: int
+    morphology: Morphology, values: NDArray[np.float64], rounds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Node values (n,) or (n, 3), averaged `rounds` times along branches by (1/4, 1/2, 1/4)."""
+    """Node values (n,) or (n, 3), averaged along branches by (1/4, 1/2, 1/4).
+
+    rounds: (n,) how often each node is averaged; k rounds blur by the root of k / 2 nodes.
+    """
     average = branch_average(morphology)
-    for _ in range(rounds):
-        values = 0.5 * (values + average @ values)
+    for done in range(int(rounds.max(initial=0))):
+        active = rounds > done
+        values = values.copy()
+        values[active] = 0.5 * (values[active] + average[active] @ values)
     return values
+
+
+def rounds_for(
+    radius: NDArray[np.float64], spacing: float, least: int, most: int
+) -> NDArray[np.int64]:
+    """Rounds (n,) that blur nodes `spacing` apart by about their radius."""
+    wanted = np.round(np.square(radius / spacing))
+    return np.clip(wanted, least, most).astype(np.int64)
 
 
 def recentred(

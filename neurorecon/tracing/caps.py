@@ -1,0 +1,66 @@
+"""Branch ends moved from the surface of the neurite to the centre of its round cap."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurorecon.tracing.centreline import PathForest, farthest
+
+# On its way to the rim of a blunt end a path leaves the middle up to this many radii before it.
+_CAP = 1.3
+
+
+def without_caps(
+    forest: PathForest,
+    kept: NDArray[np.bool_],
+    depth: NDArray[np.float64],
+    piece: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """The voxels (n,) of `kept` paths that do not lie in a cap.
+
+    A path ends on the surface, often at a rim, while a centreline ends one radius before the
+    surface: all beyond the innermost voxel that is as near to the end as it is deep goes. A piece
+    that is nothing but caps keeps its deepest voxel.
+    """
+    rows = np.flatnonzero(kept)
+    row_of = np.full(len(kept), -1, np.int64)
+    row_of[rows] = np.arange(len(rows))
+    paths = PathForest(row_of[forest.parent[rows]], forest.length[rows], forest.hops[rows])
+    radius = _CAP * depth[rows]
+    capped = _at_or_beyond(paths, farthest(paths) - paths.length < radius)
+    capped |= paths.length <= _source_caps(paths, radius, piece[rows])[piece[rows]]
+    bare = np.bincount(piece[rows], ~capped) == 0
+    order = np.lexsort((-depth[rows], piece[rows]))
+    deepest = order[np.searchsorted(piece[rows][order], np.arange(len(bare)))]
+    capped[deepest[bare]] = False
+    return np.isin(np.arange(len(kept)), rows[~capped])
+
+
+def _at_or_beyond(paths: PathForest, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which voxels are marked or have a path that leads through a marked voxel."""
+    ancestor = paths.parent
+    while True:
+        marked = marked | marked[ancestor]
+        further = ancestor[ancestor]
+        if (further == ancestor).all():
+            return marked
+        ancestor = further
+
+
+def _source_caps(
+    paths: PathForest, radius: NDArray[np.float64], piece: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """For each piece the path length up to which its source's end is cap, -1 for none."""
+    cap = np.full(int(piece.max()) + 1, -1.0)
+    inner = np.flatnonzero(paths.hops > 0)
+    child_count = np.bincount(paths.parent[inner], minlength=len(piece))
+    child = np.full(len(piece), -1, np.int64)
+    child[paths.parent[inner]] = inner
+    here = np.flatnonzero(paths.hops == 0)
+    while len(here):
+        here = here[child_count[here] == 1]
+        in_cap = here[paths.length[here] < radius[here]]
+        cap[piece[in_cap]] = paths.length[in_cap]
+        here = child[here]
+    return cap

@@ -1,0 +1,266 @@
+"""`neurorecon trace` as a user runs it: files, pipes, refusals."""
+
+import io
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from neurorecon.cli.app import app
+from neurorecon.geometry import tree_distance
+from neurorecon.io.swc import read_swc, read_swc_header
+from neurorecon.io.tiff_writer import write_probability
+from neurorecon.morphology import Morphology
+from neurorecon.volume import Grid
+
+SIZE = (2.0, 1.0, 0.5)
+ORIGIN = (40.0, 0.0, 10.0)
+SHAPE = (16, 40, 120)
+
+
+def tube(*points_zyx) -> Morphology:
+    points = np.asarray(points_zyx, float)
+    n = len(points)
+    return Morphology(points, np.full(n, 2.0), np.arange(n) - 1, np.zeros(n, int))
+
+
+LONG = tube((8, 8, 5), (16, 14, 55))
+SHORT = tube((16, 32, 10), (16, 32, 50))
+
+
+def segmentation(path: Path, *trees: Morphology) -> Path:
+    stack = np.zeros(SHAPE, np.uint8)
+    for tree in trees:
+        stack[tree_distance(tree, tree.radius, SHAPE, SIZE) <= 0] = 230
+    write_probability(path, stack, Grid(SIZE, ORIGIN, "um", "test"))
+    return path
+
+
+def run(*arguments, stdin=None):
+    return CliRunner().invoke(app, ["trace", *map(str, arguments)], input=stdin)
+
+
+def piped(*arguments, stdin: bytes, cwd: Path):
+    return subprocess.run(
+        [sys.executable, "-m", "neurorecon", "trace", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_writes_one_file_for_each_neuron_in_the_frame_of_the_whole_stack(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG, SHORT)
+    out = tmp_path / "neuron.swc"
+    result = run(stack, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines() == [str(out), str(tmp_path / "neuron_2.swc")]
+    tree = read_swc(out)
+    header = read_swc_header(out)
+    assert (header.unit, header.voxel_size_zyx, header.origin_zyx) == ("um", SIZE, ORIGIN)
+    assert len(tree.roots) == 1
+    assert tree.length == pytest.approx(LONG.length, abs=3)
+    assert tree.point_zyx.min(axis=0) == pytest.approx(np.add((8, 8, 5), ORIGIN), abs=2)
+    assert (tree.radius > 0).all()
+
+
+def test_existing_output_is_refused_before_the_work_and_replaced_on_demand(tmp_path):
+    stack, out = segmentation(tmp_path / "a_seg.tif", LONG), tmp_path / "a.swc"
+    out.write_text("mine")
+    result = run(stack, "--out", out)
+    assert result.exit_code == 2
+    assert "--overwrite" in result.stderr
+    assert out.read_text() == "mine"
+    assert run(stack, "--out", out, "--overwrite").exit_code == 0
+    assert read_swc(out).length > 40
+
+
+def test_existing_preview_stops_the_run_before_anything_is_written(tmp_path):
+    stack, out = segmentation(tmp_path / "a_seg.tif", LONG), tmp_path / "a.swc"
+    png = tmp_path / "a.png"
+    png.write_text("mine")
+    assert run(stack, "--out", out, "--preview", png).exit_code == 2
+    assert not out.exists()
+
+
+def test_leftover_of_an_earlier_run_is_pointed_out(tmp_path):
+    stack, out = segmentation(tmp_path / "a_seg.tif", LONG), tmp_path / "a.swc"
+    (tmp_path / "a_2.swc").write_text("old")
+    result = run(stack, "--out", out)
+    assert result.exit_code == 0
+    assert "a_2.swc" in result.stderr
+
+
+def test_root_by_voxel_index_and_by_swc_point_agree(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG, SHORT)
+    index, point = (8, 32, 20), (20.0, 32.0, 56.0)  # SHORT's first end; x y z with the origin
+    for name, arguments in {
+        "index.swc": ("--root", *index),
+        "point.swc": ("--root-swc", *point),
+    }.items():
+        result = run(stack, "--out", tmp_path / name, *arguments)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.splitlines() == [str(tmp_path / name)]
+    tree, other = read_swc(tmp_path / "index.swc"), read_swc(tmp_path / "point.swc")
+    assert np.array_equal(tree.point_zyx, other.point_zyx)
+    assert tree.length == pytest.approx(SHORT.length, abs=3)
+    root = tree.point_zyx[tree.roots[0]]
+    assert np.linalg.norm(root - np.add(SHORT.point_zyx[0], ORIGIN)) < 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        (("--root", 1, 2, 3, "--root-swc", 1, 2, 3), "one of them"),
+        (("--root", 99, 2, 3), "outside the stack"),
+        (("--root-swc", 1, 2, 3), "outside the stack"),
+        (("--threshold", 0), "--threshold"),
+        (("--voxel-size", 0, 1, 1), "above zero"),
+    ],
+)
+def test_wrong_arguments_are_refused(tmp_path, arguments, cure):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    result = run(stack, "--out", tmp_path / "a.swc", *arguments)
+    assert result.exit_code == 2
+    assert cure in result.stderr
+    assert not (tmp_path / "a.swc").exists()
+
+
+def test_far_root_is_refused_with_the_distance(tmp_path):
+    array = np.zeros((20, 150, 60), np.uint8)
+    array[10:13, 10:13, 5:55] = 255
+    write_probability(tmp_path / "a.tif", array, Grid((1, 1, 1), (0, 0, 0), "um", "test"))
+    result = run(tmp_path / "a.tif", "--out", tmp_path / "a.swc", "--root", 11, 131, 30)
+    assert result.exit_code == 2
+    assert "120.0 um" in result.stderr
+
+
+def test_nothing_above_the_threshold_fails_with_the_highest_value(tmp_path):
+    array = np.zeros((7, 11, 13), np.float32)
+    array[3, 5, 6], array[2, 2, 2] = 0.4, 0.1
+    tifffile.imwrite(tmp_path / "low.tif", array)
+    result = run(tmp_path / "low.tif", "--out", tmp_path / "a.swc")
+    assert result.exit_code == 1
+    assert "0.4" in result.stderr and "--threshold" in result.stderr
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+def test_raw_stack_is_refused_with_what_to_do(tmp_path, dtype):
+    array = np.random.default_rng(1).integers(0, 4000, (7, 11, 13)).astype(dtype)
+    tifffile.imwrite(tmp_path / "raw.tif", array)
+    result = run(tmp_path / "raw.tif", "--out", tmp_path / "a.swc")
+    assert result.exit_code == 2
+    assert "neurorecon segment" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [(np.uint8, 1), (np.uint16, 1), (np.uint16, 65535), (np.float32, 1.0)]
+)
+def test_masks_of_any_value_are_traced(tmp_path, dtype, value):
+    array = np.zeros((12, 14, 40), dtype)
+    array[4:7, 5:8, 3:37] = value
+    tifffile.imwrite(tmp_path / "mask.tif", array)
+    result = run(tmp_path / "mask.tif", "--out", tmp_path / "a.swc")
+    assert result.exit_code == 0, result.stderr
+    assert "voxel size" in result.stderr
+    assert "# unit voxel" in (tmp_path / "a.swc").read_text()
+
+
+def test_preview_is_a_picture(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    png = tmp_path / "a.png"
+    result = run(stack, "--out", tmp_path / "a.swc", "--preview", png)
+    assert result.exit_code == 0, result.stderr
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert result.stdout.splitlines() == [str(tmp_path / "a.swc")]
+
+
+def test_path_on_a_pipe(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    done = piped("--out", "a.swc", stdin=f"{stack}\n".encode(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"a.swc\n"), done.stderr
+    assert read_swc(tmp_path / "a.swc").length == pytest.approx(LONG.length, abs=3)
+
+
+def test_bytes_of_a_tiff_on_a_pipe(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    done = piped("--out", "a.swc", stdin=stack.read_bytes(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"a.swc\n"), done.stderr
+    assert read_swc_header(tmp_path / "a.swc").voxel_size_zyx == SIZE
+
+
+def test_several_paths_on_a_pipe_go_into_a_directory(tmp_path):
+    one = segmentation(tmp_path / "a_seg.tif", LONG, SHORT)
+    other = segmentation(tmp_path / "b.ome.tif", SHORT)
+    result = run("--out", tmp_path / "trees", stdin=f"{one}\n{other}\n")
+    assert result.exit_code == 0, result.stderr
+    expected = [tmp_path / "trees" / name for name in ("a.swc", "a_2.swc", "b.swc")]
+    assert result.stdout.splitlines() == [str(path) for path in expected]
+    assert all(path.is_file() for path in expected)
+
+
+def test_several_stacks_of_one_name_are_refused_before_the_work(tmp_path):
+    (tmp_path / "x").mkdir()
+    one = segmentation(tmp_path / "a_seg.tif", LONG)
+    other = segmentation(tmp_path / "x" / "a_seg.tif", SHORT)
+    result = run("--out", tmp_path / "trees", stdin=f"{one}\n{other}\n")
+    assert result.exit_code == 2
+    assert list((tmp_path / "trees").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n  \n"])
+def test_empty_pipe_means_that_the_command_before_it_failed(tmp_path, content):
+    done = piped("--out", "a.swc", stdin=content, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"command before the pipe failed" in done.stderr
+    assert done.stdout == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_that_are_no_stack_are_refused(tmp_path):
+    done = piped("--out", "a.swc", stdin=b"\x89PNG\r\n\x1a\n\0\0\xff\xfe", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_truncated_tiff_on_a_pipe_is_refused(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    done = piped("--out", "a.swc", stdin=stack.read_bytes()[:200], cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert not (tmp_path / "a.swc").exists()
+
+
+def test_terminal_as_standard_input_gets_a_hint_and_does_not_hang(tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    from neurorecon.cli import trace
+    from neurorecon.errors import InputError
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(InputError, match="neurorecon segment"):
+        trace.trace(out=tmp_path / "a.swc")
+
+
+def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
+    import morphio
+    import navis
+    import neurom
+
+    out = tmp_path / "a.swc"
+    assert run(segmentation(tmp_path / "a_seg.tif", LONG), "--out", out).exit_code == 0
+    tree = read_swc(out)
+    assert len(navis.read_swc(out).nodes) == len(tree)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "no soma", which is the truth
+        assert len(neurom.load_morphology(out).points) > 0
+        assert len(morphio.Morphology(out).points) > 0
