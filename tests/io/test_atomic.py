@@ -111,11 +111,15 @@ def test_permissions_follow_the_umask_and_links_stay_links(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_command_leaves_no_file(tmp_path: Path, number: int, exit_code: int) -> None:
+    # A shell's background job inherits an ignored Ctrl-C, and its children too.
     script = """
+import signal
 import time
 from pathlib import Path
 from neurorecon.cli import app as cli
 from neurorecon.io.atomic import atomic_output
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @cli.app.command("wait")
 def wait(path: Path) -> None:
