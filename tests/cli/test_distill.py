@@ -79,7 +79,7 @@ def test_wrong_requests_are_refused_with_the_cure(tmp_path: Path, weights: Path)
     for arguments, cure in [
         (("--teacher", "resnet18", "--steps", 0), "plain Vision Transformer"),
         (("--teacher", NAME, "--teacher-weights", weights), "--stacks"),
-        (("--teacher", NAME, "--teacher-weights", tmp_path / "no"), "no such file"),
+        (("--teacher", NAME, "--teacher-weights", tmp_path / "no", "--steps", 0), "no such file"),
         (
             ("--teacher", NAME, "--teacher-weights", weights, "--stacks", tmp_path / "no.tif"),
             "no.tif",
