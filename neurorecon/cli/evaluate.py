@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurorecon.cli.console import warning_line
-from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Channel, VoxelSize
+from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Channel, SwcUnits, VoxelSize
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
     from neurorecon.metrics.ratio import Agreement
 
 SCORING_PANEL = "Scoring"
-
-
-class SwcUnits(StrEnum):
-    """What the coordinates of an SWC file mean."""
-
-    voxel = "voxel"
-    um = "um"
 
 
 def evaluate(

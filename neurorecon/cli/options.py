@@ -53,6 +53,13 @@ Preview = Annotated[
 ]
 
 
+class SwcUnits(StrEnum):
+    """What the coordinates of an SWC file mean where it does not say so."""
+
+    voxel = "voxel"
+    um = "um"
+
+
 class Device(StrEnum):
     """Where a network runs."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from neurorecon.cli.console import note_line
-from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, Seed
+from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, Seed, SwcUnits
 
 IMAGE_PANEL = "Image"
 
@@ -27,13 +27,6 @@ class Bits(StrEnum):
 
     eight = "8"
     sixteen = "16"
-
-
-class SwcUnits(StrEnum):
-    """What the coordinates of an SWC file mean."""
-
-    um = "um"
-    voxel = "voxel"
 
 
 def simulate(
