@@ -48,8 +48,7 @@ def trace(
             metavar="F",
             min=0.01,
             max=1.0,
-            help="Probability from which a voxel is neurite, 0 to 1; fainter voxels down to half "
-            "of it count where they touch neurite.",
+            help="Probability from which a voxel is neurite, 0 to 1 (a uint8 stack's 255 is 1).",
             rich_help_panel=TRACING_PANEL,
         ),
     ] = 0.5,

@@ -9,6 +9,7 @@ from neurorecon.tracing.centreline import PathForest, farthest
 
 # On its way to the rim of a blunt end a path leaves the middle up to this many radii before it.
 _CAP = 1.3
+_STEP = 0.5  # smallest voxel sizes; a path is known to the voxel
 
 
 def without_caps(
@@ -16,18 +17,22 @@ def without_caps(
     kept: NDArray[np.bool_],
     depth: NDArray[np.float64],
     piece: NDArray[np.int64],
+    smallest: float,
 ) -> NDArray[np.bool_]:
     """The voxels (n,) of `kept` paths that do not lie in a cap.
 
     A path ends on the surface, often at a rim, while a centreline ends one radius before the
     surface: all beyond the innermost voxel that is as near to the end as it is deep goes. A piece
     that is nothing but caps keeps its deepest voxel.
+
+    depth: (n,) distance to the boundary. piece: (n,) number of the connected piece.
+    smallest: the smallest voxel size.
     """
     rows = np.flatnonzero(kept)
     row_of = np.full(len(kept), -1, np.int64)
     row_of[rows] = np.arange(len(rows))
     paths = PathForest(row_of[forest.parent[rows]], forest.length[rows], forest.hops[rows])
-    radius = _CAP * depth[rows]
+    radius = _CAP * depth[rows] + _STEP * smallest
     capped = _at_or_beyond(paths, farthest(paths) - paths.length < radius)
     capped |= paths.length <= _source_caps(paths, radius, piece[rows])[piece[rows]]
     bare = np.bincount(piece[rows], ~capped) == 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.morphology import UNDEFINED, Morphology
-from neurorecon.tracing.boundary import boundary_points, depth_of
+from neurorecon.tracing.boundary import boundary_points, depth_of, radius_at
 from neurorecon.tracing.branches import significant_paths
 from neurorecon.tracing.bridging import bridge_candidates, bridged
 from neurorecon.tracing.caps import without_caps
@@ -95,10 +95,9 @@ def trace_volume(
 
 
 def _neurite(probability: Probability, config: TraceConfig) -> Foreground:
-    """Voxels above the threshold, and the faint ones that are connected to them."""
-    foreground = find_foreground(probability, config.threshold * config.faint)
-    strong = foreground.probability >= config.threshold
-    if not strong.any():
+    """Voxels from the threshold on; NeuroreconError where there are none or far too many."""
+    foreground = find_foreground(probability, config.threshold)
+    if len(foreground) == 0:
         highest = float(probability.max()) / (255.0 if probability.dtype == np.uint8 else 1.0)
         raise NeuroreconError(
             f"no voxel reaches the threshold {config.threshold:g}: the highest probability is "
@@ -109,9 +108,7 @@ def _neurite(probability: Probability, config: TraceConfig) -> Foreground:
             f"{len(foreground):,} voxels ({len(foreground) / probability.size:.0%} of the stack) "
             f"look like neurite, at most {config.max_foreground:,} can be traced; raise --threshold"
         )
-    piece = label_pieces(foreground)
-    holds_strong = np.bincount(piece, strong) > 0
-    return foreground.take(np.flatnonzero(holds_strong[piece]))
+    return foreground
 
 
 def _centrelines(
@@ -139,7 +136,7 @@ def _centrelines(
     forest, depth = paths.forest, paths.depth
     width = config.cover_scale * depth + config.cover_margin * smallest
     kept = significant_paths(forest, paths.voxel, width, config.min_branch * smallest)
-    rows = np.flatnonzero(without_caps(forest, kept, depth, piece))
+    rows = np.flatnonzero(without_caps(forest, kept, depth, piece, smallest))
     new_row = np.full(len(kept), -1, np.int64)
     new_row[rows] = np.arange(len(rows))
     parent = np.where(forest.parent[rows] == rows, -1, new_row[forest.parent[rows]])
@@ -150,7 +147,7 @@ def _centrelines(
     point = recentred(tree, piece[rows], paths.voxel, weight, piece, reach)
     rounds = rounds_for(depth[rows], smallest, config.smoothing, _MOST_ROUNDS)
     point = smoothed(tree, point, rounds)
-    radius = depth_of(point, paths.boundary, smallest)
+    radius = radius_at(point, paths.boundary, smallest)
     # Radii of thick parts are certain within a few per cent, and smoothing would melt a soma.
     radius = smoothed(tree, radius, np.where(radius < _THICK * smallest, config.smoothing, 0))
     bodies = highest_rows(piece, depth)
@@ -185,8 +182,7 @@ def _paths(
     config: TraceConfig,
 ) -> _Paths:
     voxel = foreground.index_zyx * voxel_size
-    level = config.threshold * config.faint
-    boundary = boundary_points(foreground, probability, level, voxel_size)
+    boundary = boundary_points(foreground, probability, config.threshold, voxel_size)
     depth = depth_of(voxel, boundary, float(voxel_size.min()))
     central = centrality(foreground, depth)
     forest = shortest_paths(foreground, piece, central, voxel_size, config.cost_exponent)
