@@ -58,7 +58,7 @@ def trace(
             metavar="Z Y X",
             help="Root at the tree's point nearest to this voxel index of the segmentation; only "
             "that neuron is written.",
-            show_default="the soma, or else the thickest point",
+            show_default="the soma, or else the thickest end",
             rich_help_panel=TRACING_PANEL,
         ),
     ] = None,

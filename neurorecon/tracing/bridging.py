@@ -17,7 +17,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import KDTree
 
 from neurorecon.morphology import Morphology
-from neurorecon.tracing.rooting import rooted_at, tree_lengths
+from neurorecon.tracing.rooting import branch_ends, rooted_at, tree_lengths
 
 _TANGENT_HOPS = 3
 
@@ -39,21 +39,9 @@ def tip_directions(
     morphology: Morphology, tips: NDArray[np.int64], span: float
 ) -> NDArray[np.float64]:
     """Unit vectors (t, 3) that point out of each tip, along the last `span` of its branch."""
-    neighbours: dict[int, list[int]] = {}
-    for child, parent in morphology.edges.tolist():
-        neighbours.setdefault(child, []).append(parent)
-        neighbours.setdefault(parent, []).append(child)
-    directions = np.zeros((len(tips), 3))
-    for number, tip in enumerate(tips.tolist()):
-        previous, here = -1, tip
-        while np.linalg.norm(morphology.point_zyx[here] - morphology.point_zyx[tip]) < span:
-            onward = [row for row in neighbours.get(here, []) if row != previous]
-            if len(onward) != 1:
-                break
-            previous, here = here, onward[0]
-        vector = morphology.point_zyx[tip] - morphology.point_zyx[here]
-        directions[number] = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return directions
+    inner = np.array([rows[-1] for rows in branch_ends(morphology, tips, span)], np.int64)
+    vector = morphology.point_zyx[tips] - morphology.point_zyx[inner]
+    return vector / np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
 
 
 def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Candidates:

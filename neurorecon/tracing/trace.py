@@ -22,7 +22,7 @@ from neurorecon.tracing.centreline import (
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.elongation import axial_elongation
 from neurorecon.tracing.foreground import Foreground, find_foreground, label_pieces
-from neurorecon.tracing.rooting import rooted_at, tree_lengths
+from neurorecon.tracing.rooting import rooted_at, thickest_end, tree_lengths
 from neurorecon.tracing.sampling import resampled
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
 from neurorecon.tracing.soma import Soma, find_soma, with_soma
@@ -32,6 +32,7 @@ Probability = NDArray[np.float32] | NDArray[np.uint8]
 
 _ELONGATION_ROUNDS = 4  # each starts from rounder cross sections and sees more of the elongation
 _MOST_ROUNDS = 50  # blurs by 5 voxels; beyond it turns of thick neurites would be cut short
+_END = 8.0  # smallest voxel sizes; the end of a branch that tells its direction and calibre
 _THICK = 4.0  # smallest voxel sizes
 _LEAST_ELONGATION = 1.3  # below it a round neurite may measure as much by chance
 _ELONGATION_STEP = 1.1  # below it another round changes nothing that can be seen
@@ -79,7 +80,7 @@ def trace_volume(
     long = length >= min(config.min_fragment * smallest, float(length.max()))
     dust_count = int((~long).sum())
     pieces = pieces.take(np.flatnonzero(long[pieces.tree_of]))
-    candidates = bridge_candidates(pieces, config.max_gap * smallest, 8.0 * smallest)
+    candidates = bridge_candidates(pieces, config.max_gap * smallest, _END * smallest)
     forest, bridge_count = bridged(pieces, candidates)
     trees = sorted(forest.trees(), key=lambda tree: -tree.length)
     chosen, root_row = _chosen(trees, grid, config, root_zyx)
@@ -222,7 +223,7 @@ def _finished(
     """Rooted, evenly sampled, with its cell body as one node."""
     soma = find_soma(tree, smallest)
     if root_row is None:
-        root_row = soma.row if soma else int(tree.radius.argmax())
+        root_row = soma.row if soma else thickest_end(tree, _END * smallest)
     at_soma = soma is not None and bool(
         np.linalg.norm(tree.point_zyx[root_row] - tree.point_zyx[soma.row]) <= soma.radius
     )

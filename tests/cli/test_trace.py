@@ -255,6 +255,7 @@ def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
     import morphio
     import navis
     import neurom
+    from neurom.check import morphology_checks
 
     out = tmp_path / "a.swc"
     assert run(segmentation(tmp_path / "a_seg.tif", LONG), "--out", out).exit_code == 0
@@ -262,5 +263,8 @@ def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
     assert len(navis.read_swc(out).nodes) == len(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "no soma", which is the truth
-        assert len(neurom.load_morphology(out).points) > 0
+        cell = neurom.load_morphology(out)
         assert len(morphio.Morphology(out).points) > 0
+    assert morphology_checks.has_all_nonzero_neurite_radii(cell)
+    assert morphology_checks.has_all_nonzero_segment_lengths(cell)
+    assert morphology_checks.has_all_nonzero_section_lengths(cell)

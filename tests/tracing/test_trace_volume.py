@@ -152,11 +152,12 @@ def test_soma_is_one_node_with_its_radius_and_stems_from_its_surface():
     assert tree.radius[others].max() < 0.6 * radius
 
 
-def test_without_a_soma_the_root_is_the_thickest_point_and_no_soma_is_invented():
+def test_without_a_soma_the_root_is_the_thickest_end_and_no_soma_is_invented():
     tube = polyline((10, 10, 6), (10, 10, 60))
     thick_end = type(tube)(tube.point_zyx, np.array([3.0, 1.5]), tube.parent, tube.kind)
     tree = only(trace_volume(drawn(thick_end, (20, 20, 66)), Grid()))
     assert tree.point_zyx[tree.roots[0], 2] < 16
+    assert tree.child_count[tree.roots[0]] == 1
     assert not (tree.kind == SOMA).any()
 
 
