@@ -19,7 +19,7 @@ from neurorecon.io.checkpoint import save_checkpoint
 from neurorecon.io.stack import read_volume
 from neurorecon.model.config import PRESETS
 from neurorecon.model.intensity import estimate_scale
-from neurorecon.model.runtime import DeviceName, choose_device, prepare_cpu
+from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
@@ -48,12 +48,12 @@ class DistillRequest:
     overwrite: bool
 
 
+@prepared_cpu()
 def distill(request: DistillRequest, note: Callable[[str], None], progress: StepProgress) -> None:
     """Move the teacher's weights into a student, distil features, write the checkpoint."""
     refuse_existing(request.target, request.overwrite)
     if request.config.steps > 0 and not request.stacks:
         raise InputError("no stacks to distil on; give --stacks, or --steps 0 to transfer only")
-    prepare_cpu()
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
     teacher = load_teacher(request.teacher, request.teacher_weights)

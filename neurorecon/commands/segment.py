@@ -22,7 +22,7 @@ from neurorecon.model.runtime import (
     Precision,
     choose_device,
     choose_precision,
-    prepare_cpu,
+    prepared_cpu,
 )
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
 from neurorecon.segmentation.plan import plan_windows
@@ -57,12 +57,12 @@ class SegmentRequest:
     overwrite: bool
 
 
+@prepared_cpu()
 def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Progress) -> None:
     """Segment one stack and write the result; errors as the parts raise them."""
     if isinstance(request.target, Path):
         _refuse_same_file(request.stack, request.target)
         refuse_existing(request.target, request.overwrite)
-    prepare_cpu()
     device = choose_device(request.device)
     dtype = choose_precision(request.precision, device)
     model_file = find_model(request.model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from neurorecon.io.stack import read_volume
 from neurorecon.io.swc import read_swc
 from neurorecon.model.config import PRESETS
 from neurorecon.model.intensity import estimate_scale
-from neurorecon.model.runtime import DeviceName, choose_device, prepare_cpu
-from neurorecon.model.segmenter import Segmenter, build_segmenter
+from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
+from neurorecon.model.segmenter import Segmenter, build_segmenter, size_multiple_zyx
+from neurorecon.segmentation.predictor import Predictor, default_batch_size
+from neurorecon.training.calibration import calibrate
 from neurorecon.training.labels import NEURITE, label_from_tree
 from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
@@ -61,12 +63,12 @@ class TrainRequest:
     overwrite: bool
 
 
+@prepared_cpu()
 def train(request: TrainRequest, note: Callable[[str], None], progress: StepProgress) -> None:
     """Train and write the checkpoint with its averaged weights and provenance."""
     refuse_existing(request.target, request.overwrite)
     state_file = state_path(request.target)
     state = load_training_state(state_file) if request.resume else None
-    prepare_cpu()
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
     model, init = _initial_model(request.init)
@@ -91,9 +93,31 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
                 save_training_state(state_file, {"run": run, "trainer": trainer.state()})
 
         trainer.run(on_step)
-    metadata = {"config": model.config.to_dict(), "provenance": _provenance(run)}
-    save_checkpoint(request.target, trainer.averaged_weights(), metadata, request.overwrite)
+    note("calibrating on whole windows")
+    weights = trainer.averaged_weights()
+    calibration = calibrate_weights(model, weights, stacks, device, request.config.seed)
+    provenance = {**_provenance(run), "calibration": calibration}
+    metadata = {"config": model.config.to_dict(), "provenance": provenance}
+    save_checkpoint(request.target, weights, metadata, request.overwrite)
     state_file.unlink(missing_ok=True)
+
+
+def calibrate_weights(
+    model: Segmenter,
+    weights: dict[str, torch.Tensor],
+    stacks: list[TrainingStack],
+    device: torch.device,
+    seed: int,
+) -> dict[str, float] | None:
+    """Shift the output bias in `weights` so that 0.5 is the best threshold; what was found."""
+    model.load_state_dict(weights)
+    predict = Predictor(model, device, torch.float32)
+    batch_size = default_batch_size(device)
+    found = calibrate(stacks, predict, size_multiple_zyx(model.config), batch_size, seed)
+    if found is None:
+        return None
+    weights["head.bias"] = weights["head.bias"] - found.logit
+    return asdict(found)
 
 
 def state_path(target: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -52,15 +54,26 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.float16 if device.type == "mps" else torch.float32
 
 
-def prepare_cpu() -> None:
-    """Settings without which torch loses much of a CPU's speed; call before the first network.
+@contextmanager
+def prepared_cpu() -> Iterator[None]:
+    """Settings without which torch loses much of a CPU's speed; around all work of a network.
 
     Denormal numbers are taken as zero: confident networks make many, and arithmetic on them is
-    tens of times slower. glibc keeps freed blocks instead of returning them to the system after
-    each layer; otherwise every pass faults its buffers in again, up to 40 % of the time. (The
-    latter does nothing elsewhere than on Linux with glibc.)
+    tens of times slower. This ends with the context, since it holds for all code in the thread:
+    SciPy's cKDTree, for one, splits without end where the number after zero is zero.
+
+    glibc keeps freed blocks instead of returning them to the system after each layer; otherwise
+    every pass faults its buffers in again, up to 40 % of the time. (Only on Linux with glibc.)
     """
+    _keep_freed_blocks()
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _keep_freed_blocks() -> None:
     if not sys.platform.startswith("linux"):
         return
     try:
