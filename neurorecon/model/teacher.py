@@ -145,9 +145,11 @@ def _from_file(name: str, path: Path) -> Any:
             f"{path}: teacher weights are read from .safetensors files only, because other "
             "formats can run code when they are opened; convert it with safetensors.torch.save_file"
         )
+    # Some names (vit_*_augreg) are published as JAX archives, which timm reads in another way.
+    overlay = {"file": str(path), "custom_load": False}
     try:
         return timm.create_model(
-            name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, dynamic_img_size=True
+            name, pretrained=True, pretrained_cfg_overlay=overlay, dynamic_img_size=True
         )
     except Exception as error:  # timm, torch and safetensors each raise their own
         reason = str(error).splitlines()[0]
