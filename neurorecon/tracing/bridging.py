@@ -3,7 +3,7 @@
 Every tip looks for nodes of other pieces. A bridge costs its length, more when the tip does not
 point along it; the cheapest bridges that join all pieces that can be joined (a minimum spanning
 tree) are built. Neurites that run side by side are never joined: their tips point along, not
-across.
+across. Nor are two pieces of the size of neurons where a tip of one ends at the other's side.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
 from scipy.spatial import KDTree
 
 from neurorecon.morphology import Morphology
@@ -101,28 +99,53 @@ def _sine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.fl
     return np.where(lengths > 0, cross / np.maximum(lengths, 1e-12), 1.0)
 
 
-def bridged(morphology: Morphology, candidates: Candidates) -> tuple[Morphology, int]:
-    """The pieces joined along the cheapest candidates, and how many bridges were built."""
+def bridged(morphology: Morphology, candidates: Candidates, rival: float) -> tuple[Morphology, int]:
+    """The pieces joined along the cheapest candidates, and how many bridges were built.
+
+    rival: two pieces (with all that is joined to them) of which the shorter has at least this part
+        of the longer one's length are taken for two neurons that touch, unless a tip of one meets
+        a tip of the other, as the two ends of a broken neurite do.
+    """
     piece = morphology.tree_of
-    honest = candidates.take(np.flatnonzero(candidates.cost <= 1.0))
-    if len(honest.tip) == 0:
-        return morphology, 0
-    pair = np.sort(np.stack([piece[honest.tip], piece[honest.node]], axis=1), axis=1)
-    order = np.lexsort((honest.cost, pair[:, 1], pair[:, 0]))
-    pair, honest = pair[order], honest.take(order)
-    first = np.ones(len(pair), bool)
-    first[1:] = (pair[1:] != pair[:-1]).any(axis=1)
-    pair, honest = pair[first], honest.take(np.flatnonzero(first))
-    count = len(morphology.roots)
-    # The row of each bridge rides along with its cost, which must not be zero.
-    graph = sparse.coo_array((honest.cost + 1e-9, pair.T), shape=(count, count)).tocsr()
-    chosen = csgraph.minimum_spanning_tree(graph).tocoo()
-    row_of = {tuple(p): row for row, p in enumerate(pair.tolist())}
-    rows = [row_of[(a, b)] for a, b in zip(chosen.row.tolist(), chosen.col.tolist(), strict=True)]
-    bridges = np.stack([honest.tip[rows], honest.node[rows]], axis=1)
-    group = csgraph.connected_components(chosen, directed=False)[1]
-    # Each group keeps the root of its longest piece.
     length = tree_lengths(morphology, piece)
+    order = np.lexsort((candidates.node, candidates.tip, candidates.cost))
+    order = order[candidates.cost[order] <= 1.0]
+    groups = _Groups(length)
+    bridges = []
+    # Kruskal's minimum spanning forest, cheapest bridges first.
+    for tip, node in zip(candidates.tip[order], candidates.node[order], strict=True):
+        one, other = groups.find(int(piece[tip])), groups.find(int(piece[node]))
+        if one == other:
+            continue
+        shorter, longer = sorted((groups.length[one], groups.length[other]))
+        if shorter >= rival * longer and morphology.degree[node] != 1:
+            continue
+        groups.join(one, other)
+        bridges.append((tip, node))
+    if not bridges:
+        return morphology, 0
+    # Each group keeps the root of its longest piece.
+    group = np.array([groups.find(number) for number in range(len(length))])
     order = np.lexsort((-length, group))
-    longest = order[np.searchsorted(group[order], np.arange(group.max() + 1))]
-    return rooted_at(morphology, morphology.roots[longest], bridges), len(rows)
+    longest = order[np.unique(group[order], return_index=True)[1]]
+    return rooted_at(morphology, morphology.roots[longest], np.array(bridges)), len(bridges)
+
+
+class _Groups:
+    """Disjoint sets of pieces with the length of each set."""
+
+    def __init__(self, length: NDArray[np.float64]) -> None:
+        self.parent = list(range(len(length)))
+        self.length = length.tolist()
+
+    def find(self, number: int) -> int:
+        """The piece that stands for the set of `number`."""
+        while self.parent[number] != number:
+            self.parent[number] = self.parent[self.parent[number]]
+            number = self.parent[number]
+        return number
+
+    def join(self, one: int, other: int) -> None:
+        """Unite two sets, given by the pieces that stand for them."""
+        self.parent[other] = one
+        self.length[one] += self.length[other]

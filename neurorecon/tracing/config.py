@@ -19,6 +19,8 @@ class TraceConfig:
     smoothing: least rounds of averaging with both neighbours; 4 remove the steps between voxels
         and leave turns of 5 voxels. Thick neurites get more.
     max_gap: longest gap that is bridged; network output leaves few honest gaps longer than this.
+    rival: two pieces of which the shorter has at least this part of the longer one's length are
+        joined tip to tip only: a twig that ends beside another neuron does not make them one.
     min_fragment: a piece shorter than this is dust. Specks have no length, only a radius.
     further_neuron: a second tree is reported as a neuron from this part of the largest tree's
         length; the rest are fragments, which a user would have to delete by hand.
@@ -35,6 +37,7 @@ class TraceConfig:
     min_branch: float = 2.0
     smoothing: int = 4
     max_gap: float = 15.0
+    rival: float = 0.25
     min_fragment: float = 4.0
     further_neuron: float = 0.25
     spacing: float = 2.0

@@ -81,7 +81,7 @@ def trace_volume(
     dust_count = int((~long).sum())
     pieces = pieces.take(np.flatnonzero(long[pieces.tree_of]))
     candidates = bridge_candidates(pieces, config.max_gap * smallest, _END * smallest)
-    forest, bridge_count = bridged(pieces, candidates)
+    forest, bridge_count = bridged(pieces, candidates, config.rival)
     trees = sorted(forest.trees(), key=lambda tree: -tree.length)
     chosen, root_row = _chosen(trees, grid, config, root_zyx)
     neurons = [_finished(tree, smallest, config, root_row) for tree in chosen]

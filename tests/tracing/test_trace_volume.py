@@ -283,3 +283,16 @@ def test_single_voxel_gives_a_single_node():
     stack[3, 5, 6] = 255
     tree = only(trace_volume(stack, grid_of((2.0, 1.0, 0.5))))
     assert tree.point_zyx.tolist() == [[6.0, 5.0, 3.0]]
+
+
+def test_a_tip_at_the_side_of_another_neuron_does_not_join_them():
+    """A twig of the same kind is joined; a second neuron of like length is not."""
+    trunk = polyline((10, 20, 5), (10, 20, 95))
+
+    def beside(length):
+        return drawn(joined(trunk, polyline((10, 27, 50), (10, 27 + length, 50))), (20, 120, 100))
+
+    assert len(trace_volume(beside(15), Grid()).neurons) == 1
+    assert trace_volume(beside(15), Grid()).bridge_count == 1
+    result = trace_volume(beside(80), Grid())
+    assert len(result.neurons) == 2 and result.bridge_count == 0
