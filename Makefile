@@ -14,7 +14,7 @@ help:  ## List the targets.
 	  printf "%-14s%s\n", name, $$0}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runs  ## Image a real neuron, reconstruct it, score it: demo_output/.
-	$(BIN)/python examples/demo.py demo_output
+	$(BIN)/python examples/demo.py
 
 test: $(VENV)/develops  ## Lint, types, layers, tests.
 	$(BIN)/ruff check .

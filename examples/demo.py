@@ -5,7 +5,8 @@ al. 2020; it ships with navis), is imaged as a confocal microscope would see it:
 along z, with noise, debris and gaps. Then neurorecon segments and traces the image without
 knowing the tree, and the result is scored against it.
 
-Usage: python examples/demo.py [FOLDER]   (default: demo_output)
+Usage: python examples/demo.py [FOLDER]
+(FOLDER: a new one; by default demo_output, where the last demo's output is replaced)
 
 Exit code 1 where the result is worse than it must be: F1 below 0.90 at 4 voxels, or several trees.
 """
@@ -41,7 +42,8 @@ def main() -> int:
     """Run the demo; the exit code."""
     started = time.perf_counter()
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
-    shutil.rmtree(folder, ignore_errors=True)
+    if len(sys.argv) == 1:
+        shutil.rmtree(folder, ignore_errors=True)  # ours alone: the last demo's output
     folder.mkdir(parents=True)
 
     neuron = folder / "neuron.swc"

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,18 @@ def test_a_single_window_gives_what_it_gives_in_a_batch() -> None:
     predict = Predictor(torch.nn.Conv3d(1, 1, 3, padding=1), CPU, torch.float32)
     windows = np.random.default_rng(0).random((3, 8, 8, 8), np.float32)
     np.testing.assert_allclose(predict(windows[:1]), predict(windows)[:1], atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_depth_of_the_stack() -> None:
+    def peak_bytes(depth: int) -> int:
+        plan = plan_windows((depth, 48, 56), (8, 8, 8), (16, 16, 16))
+        tracemalloc.start()
+        for _ in blend_windows(
+            plan, lambda box: np.zeros([s.stop - s.start for s in box], np.float32), _identity, 4
+        ):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(640) < 1.2 * peak_bytes(64)
