@@ -31,7 +31,7 @@ class _Commands(TyperGroup):
             error_line(str(error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            error_line("interrupted; nothing was written under the final name")
+            error_line("interrupted; no half-written file was left")
             raise typer.Exit(EXIT_INTERRUPTED) from error
         except BrokenPipeError as error:
             # The reader went away (`| head -1`): not our failure. Python must not complain at exit.

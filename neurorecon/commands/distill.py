@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from neurorecon import __version__
 from neurorecon.config import TrainConfig
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
-from neurorecon.io.checkpoint import save_checkpoint
+from neurorecon.io.checkpoint import provenance, save_checkpoint
 from neurorecon.io.stack import read_volume
 from neurorecon.model.config import PRESETS
 from neurorecon.model.intensity import estimate_scale
@@ -24,10 +21,8 @@ from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
 from neurorecon.training.distillation import DistillationTask
-from neurorecon.training.loop import Trainer
+from neurorecon.training.loop import StepProgress, Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
-
-StepProgress = Callable[[int, int], AbstractContextManager[Callable[[int, dict[str, float]], None]]]
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,7 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
         with progress(request.config.steps, 0) as on_step:
             trainer.run(on_step)
         _take_encoder(student, trainer.averaged_weights())
-    provenance = {
-        "command": "distill",
-        "date": datetime.now(UTC).date().isoformat(),
-        "neurorecon": __version__,
-        "torch": torch.__version__,
+    details = {
         "teacher": request.teacher,
         "teacher_weights_sha256": _digest(teacher.state_dict()),
         "teacher_blocks": blocks,
@@ -82,7 +73,7 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
         "stacks": [path.name for path in request.stacks],
         "config": request.config.to_dict(),
     }
-    metadata = {"config": student.config.to_dict(), "provenance": provenance}
+    metadata = {"config": student.config.to_dict(), "provenance": provenance("distill", details)}
     save_checkpoint(request.target, student.state_dict(), metadata, request.overwrite)
 
 

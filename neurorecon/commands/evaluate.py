@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from neurorecon.errors import InputError
+from neurorecon.geometry import in_voxels
 from neurorecon.io.stack import read_volume
 from neurorecon.io.swc import SwcHeader, read_swc, read_swc_header
 from neurorecon.io.tiff_grid import Placement, make_grid
 from neurorecon.metrics.masks import Mask, check_shapes, foreground, is_mask, tree_mask
 from neurorecon.metrics.tree import TreeScores, TreeScoring, compare_trees
 from neurorecon.metrics.voxel import MaskScores, compare_masks
-from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid, Unit, Volume
 
 VoxelSize = tuple[float, float, float]
@@ -94,7 +92,7 @@ def _evaluate_trees(test: Path, gold: Path, config: EvaluateConfig) -> TreeEvalu
     size = config.voxel_size_zyx or _size_in_um(read_swc_header(gold), read_swc_header(test))
     if size is not None:
         grid = make_grid(Placement(), size)
-        test_tree, gold_tree = _in_voxels(test_tree, grid), _in_voxels(gold_tree, grid)
+        test_tree, gold_tree = in_voxels(test_tree, grid), in_voxels(gold_tree, grid)
     if test_tree.unit != gold_tree.unit:
         raise InputError(
             f"{test} is in {test_tree.unit} and {gold} in {gold_tree.unit}; give --voxel-size "
@@ -107,17 +105,6 @@ def _size_in_um(*headers: SwcHeader) -> VoxelSize | None:
     """The first voxel size in µm: of the gold, so that several tests share one frame."""
     sizes = (header.voxel_size_zyx for header in headers if header.unit == "um")
     return next((size for size in sizes if size), None)
-
-
-def _in_voxels(tree: Morphology, grid: Grid) -> Morphology:
-    """The tree in voxel indices of a stack that has this grid."""
-    if tree.unit == "voxel":
-        point_zyx = tree.point_zyx - np.divide(grid.origin_zyx, grid.voxel_size_zyx)
-        return replace(tree, point_zyx=point_zyx)
-    scale = float(np.cbrt(np.prod(grid.voxel_size_zyx)))  # a radius has no axis of its own
-    return replace(
-        tree, point_zyx=grid.to_index(tree.point_zyx), radius=tree.radius / scale, unit="voxel"
-    )
 
 
 def _evaluate_stacks(test: Path, gold: Path, config: EvaluateConfig) -> MaskEvaluation:
@@ -140,7 +127,7 @@ def _evaluate_stack_and_tree(test: Path, gold: Path, config: EvaluateConfig) -> 
             f"{gold} is in µm and the voxel size of {test} is unknown; give --voxel-size Z Y X, or "
             "--swc-units voxel if the coordinates are voxels"
         )
-    gold_mask = tree_mask(_in_voxels(tree, volume.grid), volume.array.shape)
+    gold_mask = tree_mask(in_voxels(tree, volume.grid), volume.array.shape)
     if not gold_mask.any():
         raise InputError(
             f"{gold} lies outside of {test}; check --swc-units and --voxel-size, or whether they "

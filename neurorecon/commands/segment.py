@@ -14,7 +14,7 @@ from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import load_checkpoint
 from neurorecon.io.models import find_model
 from neurorecon.io.roi import parse_roi
-from neurorecon.io.stack import read_volume, unknown_voxel_size
+from neurorecon.io.stack import read_volume, stack_stem, unknown_voxel_size
 from neurorecon.io.tiff_writer import write_probability
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import (
@@ -90,13 +90,8 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
 
 def default_target(stack: Path) -> Path:
     """`<stack>_seg.tif` beside the stack, or in the current directory if that is read-only."""
-    name = stack.name
-    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
-        if name.lower().endswith(suffix):
-            name = name[: -len(suffix)]
-            break
-    folder = stack.resolve().parent
-    return (stack.parent if os.access(folder, os.W_OK) else Path()) / f"{name}_seg.tif"
+    folder = stack.parent if os.access(stack.parent, os.W_OK) else Path()
+    return folder / f"{stack_stem(stack)}_seg.tif"
 
 
 def _refuse_same_file(stack: Path, target: Path) -> None:

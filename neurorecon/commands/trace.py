@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import atomic_output, refuse_existing
-from neurorecon.io.stack import read_volume, unknown_voxel_size
+from neurorecon.io.stack import read_volume, stack_stem, unknown_voxel_size
 from neurorecon.io.swc import write_swc
+from neurorecon.metrics.masks import is_mask
 from neurorecon.morphology import Morphology
 from neurorecon.tracing import TraceConfig, TraceResult, trace_volume
 from neurorecon.volume import Grid, Volume
-
-_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,8 @@ def write_preview(
 
 def stack_name(stack: Path) -> str:
     """What outputs of a segmentation are called: `a_seg.tif` and `a.ome.tif` give `a`."""
-    name = stack.name
-    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(suffix)].removesuffix("_seg") or name
+    stem = stack_stem(stack)
+    return stem.removesuffix("_seg") or stem
 
 
 def _as_probability(array: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.uint8]:
@@ -101,8 +99,8 @@ def _as_probability(array: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.uin
     Raises InputError for anything else: a scale guessed here would be a threshold guessed.
     """
     low, high = float(array.min()), float(array.max())
-    if array.dtype.kind in "iu" and low == 0.0 and ((array == 0) | (array == high)).all():
-        return np.where(array > 0, np.uint8(255), np.uint8(0))
+    if is_mask(array):
+        return np.where(array != 0, np.uint8(255), np.uint8(0))
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "f" and low >= 0.0 and high <= 1.0:

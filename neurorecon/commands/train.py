@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from neurorecon import __version__
 from neurorecon.config import LabelConfig, TrainConfig
 from neurorecon.errors import InputError
 from neurorecon.geometry import in_voxels
@@ -20,6 +17,7 @@ from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import (
     load_checkpoint,
     load_training_state,
+    provenance,
     save_checkpoint,
     save_training_state,
 )
@@ -34,15 +32,12 @@ from neurorecon.model.segmenter import Segmenter, build_segmenter, size_multiple
 from neurorecon.segmentation.predictor import Predictor, default_batch_size
 from neurorecon.training.calibration import calibrate
 from neurorecon.training.labels import NEURITE, label_from_tree
-from neurorecon.training.loop import Trainer
+from neurorecon.training.loop import StepProgress, Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
 
 SCRATCH = "scratch"
 STEPS_BETWEEN_STATES = 50
-
-# (steps in all, steps done) -> a context whose value is told each step's number and figures.
-StepProgress = Callable[[int, int], AbstractContextManager[Callable[[int, dict[str, float]], None]]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,11 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     """Train and write the checkpoint with its averaged weights and provenance."""
     refuse_existing(request.target, request.overwrite)
     state_file = state_path(request.target)
+    if state_file.exists() and not (request.resume or request.overwrite):
+        raise InputError(
+            f"{state_file} is there: a run that will write {request.target} was stopped; "
+            "go on with --resume, or start over with --overwrite"
+        )
     state = load_training_state(state_file) if request.resume else None
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
@@ -96,8 +96,10 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     note("calibrating on whole windows")
     weights = trainer.averaged_weights()
     calibration = calibrate_weights(model, weights, stacks, device, request.config.seed)
-    provenance = {**_provenance(run), "calibration": calibration}
-    metadata = {"config": model.config.to_dict(), "provenance": provenance}
+    metadata = {
+        "config": model.config.to_dict(),
+        "provenance": provenance("train", {**run, "calibration": calibration}),
+    }
     save_checkpoint(request.target, weights, metadata, request.overwrite)
     state_file.unlink(missing_ok=True)
 
@@ -170,13 +172,3 @@ def _refuse_other_run(state_file: Path, before: Mapping[str, Any], now: Mapping[
             f"{state_file} belongs to a run with another {' and '.join(changed)}; "
             "give the same options and data to resume, or start without --resume"
         )
-
-
-def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "command": "train",
-        "date": datetime.now(UTC).date().isoformat(),
-        "neurorecon": __version__,
-        "torch": torch.__version__,
-        **run,
-    }

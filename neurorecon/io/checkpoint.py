@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from neurorecon import __version__
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import atomic_output
 
@@ -52,6 +54,17 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             "(a 2D teacher's weights go to `distill --teacher-weights`)"
         )
     return tensors, _parse_metadata(path, text)
+
+
+def provenance(command: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What made a checkpoint: the command, the day, the versions, and the run's own details."""
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "neurorecon": __version__,
+        "torch": torch.__version__,
+        **details,
+    }
 
 
 def _parse_metadata(path: Path, text: str) -> dict[str, Any]:

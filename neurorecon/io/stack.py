@@ -26,9 +26,12 @@ __all__ = [
     "describe_stack",
     "open_stack",
     "read_volume",
+    "stack_stem",
     "unknown_voxel_size",
     "write_probability",
 ]
+
+SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
 
 Source = Path | BinaryIO
 VoxelSize = tuple[float, float, float] | None
@@ -151,6 +154,13 @@ def describe_stack(
             grid=grid,
             problem=problem,
         )
+
+
+def stack_stem(stack: Path) -> str:
+    """A stack's name without its suffix: `a.tif`, `a.tiff` and `a.ome.tif` are all `a`."""
+    name = stack.name
+    suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)] or name
 
 
 def unknown_voxel_size(grid: Grid) -> str | None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neurorecon.errors import InputError
+from neurorecon.model.blocks import Block as StudentBlock
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.transfer import TeacherWeights
 
@@ -88,15 +89,7 @@ class Teacher(nn.Module):
 
     def student_config(self, base: StudentConfig) -> StudentConfig:
         """`base` with what must be the teacher's: width, heads, MLP ratio, LayerScale, epsilon."""
-        block = self.vit.blocks[0]
-        return replace(
-            base,
-            width=self.width,
-            heads=int(block.attn.num_heads),
-            mlp_ratio=block.mlp.fc1.out_features / self.width,
-            layer_scale=not isinstance(block.ls1, nn.Identity),
-            norm_eps=float(block.norm1.eps),
-        )
+        return _like(self.vit, base)
 
 
 def load_teacher(name: str, weights_file: Path | None = None) -> Teacher:
@@ -127,12 +120,31 @@ def _require_plain(vit: Any, name: str) -> None:
         and all(hasattr(block.attn, "qkv") for block in vit.blocks)
         and isinstance(vit.norm_pre, nn.Identity)
         and isinstance(vit.norm, nn.LayerNorm)
+        and type(getattr(vit.blocks[0].mlp, "act", None)) is nn.GELU
+        and _shapes(vit.blocks[0]) == _shapes(StudentBlock(_like(vit, StudentConfig())))
     )
     if not plain:
         raise InputError(
             f"{name} is no plain Vision Transformer (patch convolution, learned positions, "
             f"standard blocks), so its weights cannot move to 3D; use for example: {EXAMPLES}"
         )
+
+
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
+
+
+def _like(vit: Any, base: StudentConfig) -> StudentConfig:
+    """`base` with what must be the teacher's: width, heads, MLP ratio, LayerScale, epsilon."""
+    block = vit.blocks[0]
+    return replace(
+        base,
+        width=int(vit.embed_dim),
+        heads=int(block.attn.num_heads),
+        mlp_ratio=block.mlp.fc1.out_features / vit.embed_dim,
+        layer_scale=not isinstance(block.ls1, nn.Identity),
+        norm_eps=float(block.norm1.eps),
+    )
 
 
 def _from_file(name: str, path: Path) -> Any:

@@ -57,7 +57,7 @@ def transfer_weights(encoder: Encoder, teacher: TeacherWeights, transfer: Transf
         raise InputError(
             f"the teacher has width {teacher.patch_kernel.shape[0]} and {len(teacher.blocks)} "
             f"blocks, the student needs width {width} and at least {depth} blocks: "
-            "choose the preset of the same width, or another teacher"
+            "choose another teacher"
         )
     kernel, bias = gray_kernel(teacher)
     token_z, token_y, token_x = encoder.patch_embed.weight.shape[2:]

@@ -69,7 +69,7 @@ def draw_preview(array: NDArray[np.generic], grid: Grid, neurons: Sequence[Morph
             place = (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
             axes = figure.add_axes(place, frameon=False)
             _show(axes, images[view], view, grid, size, dim=bool(number))
-            _draw_trees(axes, view, grid, trees, points_per_unit=72.0 * scale)
+            _draw_trees(axes, view, trees, points_per_unit=72.0 * scale)
         if not number:
             _scale_bar(figure.axes[0], size, grid)
     return figure
@@ -116,7 +116,7 @@ def _show(
 
 
 def _draw_trees(
-    axes: Axes, view: _View, grid: Grid, trees: Sequence[Morphology], points_per_unit: float
+    axes: Axes, view: _View, trees: Sequence[Morphology], points_per_unit: float
 ) -> None:
     for number, tree in enumerate(trees):
         colour = np.asarray(to_rgb(_TREE_COLOURS[number % len(_TREE_COLOURS)]))

@@ -133,16 +133,3 @@ def _follow(onward: NDArray[np.int64]) -> NDArray[np.int64]:
         if (further == onward).all():
             return onward
         onward = further
-
-
-def paths_to_source(
-    forest: PathForest, start: NDArray[np.int64], kept: NDArray[np.bool_] | None = None
-) -> NDArray[np.bool_]:
-    """Which voxels (n,) the paths from `start` (s,) lead through, and those `kept` anyway."""
-    kept = np.zeros(len(forest.parent), bool) if kept is None else kept.copy()
-    front = np.unique(start[~kept[start]])
-    while len(front):
-        kept[front] = True
-        front = np.unique(forest.parent[front])
-        front = front[~kept[front]]
-    return kept

@@ -21,18 +21,24 @@ from neurorecon.segmentation.sliding import Predict
 from neurorecon.training.labels import BACKGROUND, IGNORED, NEURITE
 from neurorecon.training.patches import TrainingStack
 
-# Enough to see every kind of background, and a minute of work on two cores.
+# Enough to see every kind of background; a minute of work on two cores with the default network.
 MOST_VOXELS = 40_000_000
+# With more stacks, each one's share would be too few windows to hold neurite and background both.
+MOST_STACKS = 20
 SHELL_WEIGHT = 0.25
 LOGIT_EDGES = np.linspace(-8.0, 12.0, 201)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """logit: the network's logit at which Dice is best; dice: median over stacks at it."""
+    """What was found.
+
+    logit: median over stacks of the logit at which Dice is best.
+    weighted_dice: median over stacks at that logit; the ignored shell counts `SHELL_WEIGHT`.
+    """
 
     logit: float
-    dice: float
+    weighted_dice: float
 
 
 def calibrate(
@@ -42,23 +48,33 @@ def calibrate(
     batch_size: int,
     seed: int,
 ) -> Calibration | None:
-    """The best logit over unselected windows of the stacks; None if they hold no neurite.
+    """The best logit over unselected windows of the stacks.
+
+    None where the windows hold no neurite, or the network does not tell it from background.
 
     predict: windows (N, Z, Y, X) to probabilities. multiple_zyx: what window sizes must divide by.
     """
-    rng = np.random.default_rng((seed, len(stacks)))
-    share = MOST_VOXELS // len(stacks)
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(stacks))[:MOST_STACKS]
+    share = MOST_VOXELS // len(chosen)
     curves = []
-    for stack in stacks:
+    for stack in (stacks[int(number)] for number in chosen):
         neurite, background = _histograms(stack, predict, multiple_zyx, batch_size, share, rng)
         if neurite.sum():
             found, wrong = (counts[::-1].cumsum()[::-1] for counts in (neurite, background))
             curves.append(2 * found / (found + wrong + neurite.sum()))
+    # A network that has learnt nothing is best where it marks everything: no ground for a shift.
+    curves = [curve for curve in curves if curve.max() > curve[0] + 1e-9]
     if not curves:
         return None
-    best = int(np.median(np.argmax(curves, axis=1)))
+    best = int(np.median([_middle_of_best(curve) for curve in curves]))
     dice = np.median([curve[best] for curve in curves])
-    return Calibration(logit=float(LOGIT_EDGES[best]), dice=float(dice))
+    return Calibration(logit=float(LOGIT_EDGES[best]), weighted_dice=float(dice))
+
+
+def _middle_of_best(curve: NDArray[np.float64]) -> int:
+    """Where a curve is highest; the middle, where it is equally high over a stretch."""
+    return int(np.median(np.flatnonzero(curve >= curve.max() - 1e-9)))
 
 
 def _histograms(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from neurorecon.config import TrainConfig
 from neurorecon.errors import NeuroreconError
+
+# (steps in all, steps done) -> a context whose value is told each step's number and figures.
+StepProgress = Callable[[int, int], AbstractContextManager[Callable[[int, dict[str, float]], None]]]
 
 
 class Task(Protocol):
@@ -40,8 +44,7 @@ class Trainer:
         self.step = 0
         self.optimizer = torch.optim.AdamW(parameter_groups(task, config), betas=config.betas)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        average = get_ema_multi_avg_fn(config.ema_decay)
-        self.averaged = AveragedModel(task.model, multi_avg_fn=average)
+        self.averaged = AveragedModel(task.model, avg_fn=self._average)
 
     def run(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
         """Train from the present step to the last; `on_step` gets each step's number and figures.
@@ -86,6 +89,11 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+
+    def _average(self, mean: Tensor, latest: Tensor, count: int | Tensor) -> Tensor:
+        """Moving average whose memory grows with the run, so that short runs forget their start."""
+        decay = min(self.config.ema_decay, (1 + int(count)) / (10 + int(count)))
+        return torch.lerp(latest, mean, decay)
 
     def _rate(self, step: int) -> float:
         warm_up = min(1.0, (step + 1) / max(self.config.warm_up_steps, 1))

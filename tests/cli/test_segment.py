@@ -1,4 +1,5 @@
 import io
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,10 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from neurorecon.cli.app import app
+from neurorecon.commands import segment as command
+from neurorecon.io.models import find_model
 from neurorecon.io.stack import read_volume
+from neurorecon.io.swc import read_swc
 
 WriteStack = Callable[..., Path]
 OME = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.4, "PhysicalSizeZ": 2.0}
@@ -165,3 +169,63 @@ def test_the_stack_is_never_its_own_output(
     before = stack.read_bytes()
     result = _segment(stack, small_model, "--out", stack, "--overwrite")
     assert (result.exit_code, stack.read_bytes()) == (2, before)
+
+
+def test_beside_a_stack_in_a_read_only_folder_nothing_is_written(
+    tmp_path: Path, write_stack: WriteStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = write_stack(tmp_path / "a.ome.tif")
+    assert command.default_target(stack) == tmp_path / "a_seg.tif"
+    monkeypatch.setattr(command.os, "access", lambda folder, mode: folder != tmp_path)
+    assert command.default_target(stack) == Path("a_seg.tif")
+
+
+def test_one_channel_of_several_is_segmented(
+    tmp_path: Path, small_model: Path, write_stack: WriteStack
+) -> None:
+    both = write_stack(
+        tmp_path / "both.tif", (9, 2, 20, 30), imagej=True, metadata={"axes": "ZCYX"}
+    )
+    alone = tmp_path / "alone.tif"
+    tifffile.imwrite(alone, tifffile.imread(both)[:, 1], photometric="minisblack")
+    for stack, options in ((both, ("--channel", 1)), (alone, ())):
+        assert _segment(stack, small_model, *options).exit_code == 0
+    first, second = (tifffile.imread(tmp_path / f"{n}_seg.tif") for n in ("both", "alone"))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.fixture
+def neurite(tmp_path: Path) -> Path:
+    """A noisy stack with one bright neurite along x, 60 voxels long."""
+    array = np.random.default_rng(0).normal(20, 3, (24, 40, 80))
+    array[10:14, 18:22, 10:70] += 150
+    path = tmp_path / "neurite.tif"
+    tifffile.imwrite(path, array.clip(0, 255).astype(np.uint8), photometric="minisblack")
+    return path
+
+
+def test_the_default_model_is_there_and_finds_a_neurite(neurite: Path) -> None:
+    model = find_model("default")
+    assert model.stat().st_size < 40e6 and model.with_suffix(".md").is_file()
+    result = CliRunner().invoke(app, ["segment", str(neurite), "--voxel-size", "1", "1", "1"])
+    assert result.exit_code == 0, result.stderr
+    probability = tifffile.imread(neurite.with_name("neurite_seg.tif"))
+    assert probability[12, 20, 15:65].mean() > 200
+    assert probability[:, 30:, :].mean() < 20
+
+
+@pytest.mark.parametrize("out", ["", "--out -"])
+def test_segment_pipes_its_path_or_its_bytes_into_trace(neurite: Path, out: str) -> None:
+    tool = f"{shlex.quote(sys.executable)} -m neurorecon"
+    pipe = f"{tool} segment neurite.tif {out} | {tool} trace --out neuron.swc"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {pipe}"],
+        cwd=neurite.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "neuron.swc"
+    tree = read_swc(neurite.parent / "neuron.swc")
+    assert len(tree.roots) == 1
+    assert tree.length == pytest.approx(60, abs=8)

@@ -32,7 +32,10 @@ def test_weights_come_from_a_local_file(weights: Path) -> None:
     assert teacher.weights().pos_embed.shape == (192, 14, 14)
 
 
-@pytest.mark.parametrize("name", ["no_such_model", "resnet18", "swin_tiny_patch4_window7_224"])
+@pytest.mark.parametrize(
+    "name",
+    ["no_such_model", "resnet18", "swin_tiny_patch4_window7_224", "vit_medium_patch16_gap_240"],
+)
 def test_a_name_that_is_no_plain_vit_is_refused_with_examples(name: str) -> None:
     with pytest.raises(InputError, match=r"vit_small_patch16_224\.dino"):
         load_teacher(name)

@@ -88,3 +88,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_cure() -> None:
     nn.init.constant_(task.model["head"].weight, float("nan"))
     with pytest.raises(NeuroreconError, match="--learning-rate"):
         Trainer(task, CONFIG).run(lambda step, figures: None)
+
+
+def test_averaged_weights_forget_the_start_of_a_short_run() -> None:
+    config = TrainConfig(steps=20, learning_rate=0.1, ema_decay=0.999)
+    trainer = Trainer(_Regression(), config)
+    start = trainer.task.model.state_dict()["head.bias"].clone()
+    trainer.run(lambda step, figures: None)
+    end = trainer.task.model.state_dict()["head.bias"]
+    averaged = trainer.averaged_weights()["head.bias"]
+    assert (averaged - end).norm() < 0.5 * (start - end).norm()
