@@ -92,4 +92,4 @@ def test_training_shifts_the_output_so_that_one_half_is_the_threshold() -> None:
     assert found is not None
     assert weights["head.bias"].item() == pytest.approx(before - found["logit"])
     shifted = logits - found["logit"]
-    assert ((shifted > 0) == (label == NEURITE)).mean() > 0.98
+    assert ((shifted > 0) == (label == NEURITE)).mean() > 0.95
