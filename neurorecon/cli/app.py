@@ -33,10 +33,16 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt as error:
             error_line("interrupted; no half-written file was left")
             raise typer.Exit(EXIT_INTERRUPTED) from error
+        except MemoryError as error:
+            error_line(f"not enough memory ({error}); give a smaller stack, or --roi")
+            raise typer.Exit(1) from error
         except BrokenPipeError as error:
             # The reader went away (`| head -1`): not our failure. Python must not complain at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
+        except OSError as error:
+            error_line(f"{error.strerror or error}{f': {error.filename}' * bool(error.filename)}")
+            raise typer.Exit(1) from error
 
 
 app = typer.Typer(

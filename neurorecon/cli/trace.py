@@ -33,7 +33,7 @@ def trace(
         ),
     ] = None,
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             metavar="FILE.swc|DIR",
             help="SWC file of the largest neuron; further neurons get _2, _3, ... With several "
@@ -79,7 +79,14 @@ def trace(
     Two pipes work: `segment a.tif | trace --out a.swc` and
     `segment a.tif --out - | trace --out a.swc`.
     """
-    sources = _standard_input() if segmentation is None else [segmentation]
+    if out == "-":
+        raise InputError("a tree is written to a file; give its name, --out neuron.swc")
+    if segmentation is None or str(segmentation) == "-":
+        sources = _standard_input()
+    else:
+        sources = [segmentation]
+    target = Path(out)
+    into_folder = len(sources) > 1 or out.endswith("/") or target.is_dir()
     if root is not None and root_swc is not None:
         raise InputError("--root and --root-swc both say where the root is; give one of them")
     if len(sources) > 1 and (root is not None or root_swc is not None):
@@ -89,17 +96,18 @@ def trace(
     from neurorecon.commands.trace import trace as run
 
     def request(source: Path | BinaryIO) -> TraceRequest:
-        swc, png = out, preview
-        if isinstance(source, Path) and (len(sources) > 1 or out.is_dir()):
-            swc = out / f"{stack_name(source)}.swc"
+        swc, png = target, preview
+        if isinstance(source, Path) and into_folder:
+            swc = target / f"{stack_name(source)}.swc"
         if isinstance(source, Path) and preview and (len(sources) > 1 or preview.is_dir()):
             png = preview / f"{stack_name(source)}.png"
         return TraceRequest(source, swc, voxel_size, threshold, root, root_swc, png, overwrite)
 
     requests = [request(source) for source in sources]
-    if len(sources) > 1:
-        for folder in filter(None, (out, preview)):
-            _make_folder(folder)
+    if into_folder:
+        _make_folder(target)
+    if len(sources) > 1 and preview:
+        _make_folder(preview)
     refuse_outputs(requests)
     for one in requests:
         for path in run(one, warning_line, note_line):
@@ -108,7 +116,7 @@ def trace(
 
 def _standard_input() -> list[Path | BinaryIO]:
     """Stacks named on standard input, or the one whose bytes it is."""
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise InputError(
             "no segmentation given; name one (neurorecon trace a_seg.tif --out a.swc) or pipe "
             "one in (neurorecon segment a.tif | neurorecon trace --out a.swc)"
@@ -126,7 +134,7 @@ def _standard_input() -> list[Path | BinaryIO]:
         raise InputError(
             "standard input is neither a TIFF nor a list of paths; pipe `neurorecon segment` in"
         ) from error
-    return [Path(line) for line in lines if line.strip()]
+    return [Path(line.strip()) for line in lines if line.strip()]
 
 
 def _make_folder(folder: Path) -> None:

@@ -22,6 +22,11 @@ _TIFF_SUFFIXES = {".tif", ".tiff"}
 _TIFF_MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
+# Scores sample trees at every voxel. The longest neurons known are below a million; whole brains of
+# them stay under this, which a wrong coordinate does not.
+LONGEST_TREE = 3e7
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluateConfig:
     """How to read and compare.
@@ -98,6 +103,12 @@ def _evaluate_trees(test: Path, gold: Path, config: EvaluateConfig) -> TreeEvalu
             f"{test} is in {test_tree.unit} and {gold} in {gold_tree.unit}; give --voxel-size "
             "Z Y X, or say with --swc-units what an SWC file without a header is in"
         )
+    for file, tree in ((test, test_tree), (gold, gold_tree)):
+        if tree.length > LONGEST_TREE:
+            raise InputError(
+                f"{file} is {tree.length:.3g} {tree.unit}s long, with an edge of "
+                f"{tree.edge_length.max():.3g}: a coordinate is wrong, or the unit; correct it"
+            )
     return TreeEvaluation(compare_trees(test_tree, gold_tree, config.scoring), test_tree.unit)
 
 

@@ -66,7 +66,13 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
     device = choose_device(request.device)
     dtype = choose_precision(request.precision, device)
     model_file = find_model(request.model)
-    network = build_segmenter(*load_checkpoint(model_file), source=str(model_file))
+    tensors, metadata = load_checkpoint(model_file)
+    if metadata.get("provenance", {}).get("command") == "distill":
+        raise InputError(
+            f"{model_file} is a student that `distill` wrote: it has not learnt to segment yet; "
+            "train it first, `neurorecon train --init`"
+        )
+    network = build_segmenter(tensors, metadata, source=str(model_file))
 
     volume = read_volume(
         request.stack, voxel_size_zyx=request.voxel_size_zyx_um, channel=request.channel
@@ -78,6 +84,8 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
     if request.roi is not None:
         box = parse_roi(request.roi, array.shape)
         array, grid = array[box], grid.shifted([side.start for side in box])
+        if min(array.shape) < 2:
+            raise InputError(f"--roi {request.roi} is flat; give at least 2 voxels along each axis")
 
     z, y, x = array.shape
     plan = plan_windows((z, y, x), size_multiple_zyx(network.config), overlap=request.overlap)

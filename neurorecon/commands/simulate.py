@@ -110,6 +110,9 @@ def _check_outputs(request: SimulateRequest, plans: Sequence[_Plan]) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder; --out takes the folder for all outputs")
     sources = {path.resolve() for path in request.swc}
+    written = [path for plan in plans for path in _outputs(plan, folder)]
+    if twice := {path.name for path in written if written.count(path) > 1}:
+        raise InputError(f"two outputs are called {min(twice)}; rename one of the SWC files")
     for plan in plans:
         for path in _outputs(plan, folder):
             if path.resolve() in sources:

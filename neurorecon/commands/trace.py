@@ -45,8 +45,13 @@ class TraceRequest:
 def refuse_outputs(requests: Sequence[TraceRequest]) -> None:
     """Raise InputError where an output cannot be written or two stacks have the same one."""
     seen: set[Path] = set()
+    sources = {one.source.resolve() for one in requests if isinstance(one.source, Path)}
     for request in requests:
+        if isinstance(request.source, Path) and not request.source.exists():
+            raise InputError(f"{request.source} does not exist; check the name")
         for path in filter(None, (request.out, request.preview)):
+            if path.resolve() in sources:
+                raise InputError(f"{path} is an input and would be replaced; choose another --out")
             refuse_existing(path, request.overwrite)
             if path.resolve() in seen:
                 raise InputError(f"two outputs are called {path}; rename one of the stacks")

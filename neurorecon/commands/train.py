@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,12 +88,15 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
         trainer.load_state(state["trainer"])
     with progress(request.config.steps, trainer.step) as report:
 
+        def save_state() -> None:
+            save_training_state(state_file, {"run": run, "trainer": trainer.state()})
+
         def on_step(step: int, figures: dict[str, float]) -> None:
             report(step, figures)
             if step % STEPS_BETWEEN_STATES == 0:
-                save_training_state(state_file, {"run": run, "trainer": trainer.state()})
+                save_state()
 
-        trainer.run(on_step)
+        _run_until_interrupted(trainer, on_step, save_state, note)
     note("calibrating on whole windows")
     weights = trainer.averaged_weights()
     calibration = calibrate_weights(model, weights, stacks, device, request.config.seed)
@@ -102,6 +106,29 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     }
     save_checkpoint(request.target, weights, metadata, request.overwrite)
     state_file.unlink(missing_ok=True)
+
+
+def _run_until_interrupted(
+    trainer: Trainer,
+    on_step: Callable[[int, dict[str, float]], None],
+    save_state: Callable[[], None],
+    note: Callable[[str], None],
+) -> None:
+    """Train; on Ctrl-C finish the step, because half a step is no state to go on from, and save."""
+    stop: list[int] = []
+
+    def after_step(step: int, figures: dict[str, float]) -> None:
+        on_step(step, figures)
+        if stop:
+            save_state()
+            note(f"stopped after step {step}; go on with --resume")
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, lambda number, frame: stop.append(number))
+    try:
+        trainer.run(after_step)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def calibrate_weights(

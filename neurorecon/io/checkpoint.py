@@ -31,7 +31,11 @@ def save_checkpoint(
     text = json.dumps({"format": FORMAT, **metadata})
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_output(path, overwrite) as temporary:
+        mode = temporary.stat().st_mode
         save_file(contiguous, temporary, metadata={METADATA_KEY: text})
+        temporary.chmod(
+            mode
+        )  # save_file makes its file private, a shared model would be unreadable
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

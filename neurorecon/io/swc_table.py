@@ -60,11 +60,15 @@ def text_lines(path: Path) -> Iterator[str]:
 def _plain(line: str) -> str:
     """A row with blanks between its columns.
 
-    An empty field between commas stays, so that it is refused and does not shift the columns.
+    An empty field between commas stays, so that it is refused and does not shift the columns; so
+    does a comma inside a field of a row that blanks separate: it is a decimal comma.
     """
     if "," not in line:
         return line
     row = line.partition("#")[0].strip().rstrip(",")
+    fields = row.split()
+    if len(fields) >= len(COLUMNS) and any("," in field.strip(",") for field in fields):
+        return row
     return row if any(not field.strip() for field in row.split(",")) else row.replace(",", " ")
 
 
@@ -95,6 +99,8 @@ def _problem(name: str, field: str) -> str | None:
     try:
         value = np.loadtxt([field], ndmin=0)  # the same idea of a number as the fast reader's
     except ValueError:
+        if "," in field:
+            return "with a decimal comma; write decimal points"
         return "which is not a number; correct or remove the row"
     if not np.isfinite(value):
         return "which is not finite; correct or remove the row"

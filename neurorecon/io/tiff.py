@@ -188,6 +188,8 @@ def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:
 
 def _only_series(name: str, tif: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     series = list(tif.series)
+    if len(series) > 1 and len({(one.shape, one.dtype, one.axes) for one in series}) == 1:
+        series = [_joined(series)] if series[0].axes == "YX" else series
     volumes = [one for one in series if len(one.shape) > 2]
     if len(volumes) > 1 or (len(series) > 1 and not volumes):
         shapes = ", ".join(" x ".join(map(str, one.shape)) for one in series[:4])
@@ -198,6 +200,13 @@ def _only_series(name: str, tif: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     chosen = (volumes or series)[0]
     _refuse_missing_data(name, tif, chosen)
     return chosen
+
+
+def _joined(series: list[tifffile.TiffPageSeries]) -> tifffile.TiffPageSeries:
+    """Slices that were written one by one, each an image of its own to tifffile, as one stack."""
+    pages = [page for one in series for page in one.pages]
+    shape = (len(pages), *series[0].shape)
+    return tifffile.TiffPageSeries(pages, shape=shape, dtype=series[0].dtype, axes="QYX")
 
 
 def _refuse_missing_data(

@@ -88,3 +88,14 @@ def test_wrong_requests_are_refused_with_the_cure(tmp_path: Path, weights: Path)
         result = _distill(*arguments, "--out", out)
         assert result.exit_code == 2 and cure in result.stderr, result.stderr
         assert "Traceback" not in result.stderr and not out.exists()
+
+
+def test_a_student_that_was_not_trained_does_not_segment(
+    tmp_path: Path, weights: Path, write_stack: Callable[..., Path]
+) -> None:
+    student = tmp_path / "student.safetensors"
+    teacher = ("--teacher", NAME, "--teacher-weights", weights)
+    assert _distill(*teacher, "--steps", 0, "--out", student).exit_code == 0
+    stack = write_stack(tmp_path / "a.tif")
+    result = CliRunner().invoke(app, ["segment", str(stack), "--model", str(student)])
+    assert result.exit_code == 2 and "train --init" in result.stderr

@@ -270,3 +270,11 @@ def test_json_is_all_there_is_on_standard_output(fork):
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
     assert json.loads(done.stdout)["length_f1"] == 1
     assert done.stderr == ""
+
+
+def test_a_coordinate_with_a_typing_error_is_named_not_computed(tmp_path):
+    good, huge = tmp_path / "good.swc", tmp_path / "huge.swc"
+    good.write_text("1 0 1 1 1 1 -1\n2 0 9 1 1 1 1\n")
+    huge.write_text("1 0 1 1 1 1 -1\n2 0 1700000000 1 1 1 1\n")
+    result = CliRunner().invoke(app, ["evaluate", str(huge), str(good)])
+    assert result.exit_code == 2 and "huge.swc" in result.stderr and "edge" in result.stderr

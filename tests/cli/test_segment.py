@@ -131,6 +131,7 @@ def test_an_existing_output_is_refused_before_the_work(
     [
         (["--roi", "0:99,:,:"], "leaves the stack"),
         (["--roi", "1:2"], "Z0:Z1,Y0:Y1,X0:X1"),
+        (["--roi", "1:2,:,:"], "at least 2 voxels"),
         (["--batch-size", "many"], "auto"),
         (["--batch-size", "0"], "whole number from 1"),
         (["--precision", "fp16"], "fp32"),

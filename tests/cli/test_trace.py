@@ -268,3 +268,35 @@ def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
     assert morphology_checks.has_all_nonzero_neurite_radii(cell)
     assert morphology_checks.has_all_nonzero_segment_lengths(cell)
     assert morphology_checks.has_all_nonzero_section_lengths(cell)
+
+
+def test_the_segmentation_is_never_replaced(tmp_path):
+    source = segmentation(tmp_path / "a_seg.tif", tube((8, 10, 5), (8, 10, 40)))
+    before = source.read_bytes()
+    for options in (("--out", source), ("--out", tmp_path / "a.swc", "--preview", source)):
+        result = run(source, *options, "--overwrite")
+        assert (result.exit_code, source.read_bytes()) == (2, before)
+        assert "would be replaced" in result.stderr
+
+
+def test_a_slash_at_the_end_means_a_directory(tmp_path):
+    source = segmentation(tmp_path / "a_seg.tif", tube((8, 10, 5), (8, 10, 40)))
+    result = run(source, "--out", f"{tmp_path}/trees/")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "trees" / "a.swc").is_file()
+
+
+def test_a_missing_stack_among_several_stops_the_run_before_the_work(tmp_path):
+    segmentation(tmp_path / "a_seg.tif", tube((8, 10, 5), (8, 10, 40)))
+    done = piped("--out", "trees", stdin=b"a_seg.tif\n missing_seg.tif \n", cwd=tmp_path)
+    assert done.returncode == 2 and b"missing_seg.tif does not exist" in done.stderr
+    assert not list(tmp_path.glob("trees/*"))
+
+
+def test_a_closed_standard_input_gets_a_hint(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    from neurorecon.cli import trace as module
+    from neurorecon.errors import InputError
+
+    with pytest.raises(InputError, match="no segmentation given"):
+        module._standard_input()

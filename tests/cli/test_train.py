@@ -1,6 +1,9 @@
 import csv
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from neurorecon.cli.app import app
 from neurorecon.commands import train as command
 from neurorecon.io.swc import write_swc
 from neurorecon.morphology import Morphology
+from neurorecon.training.supervised import SupervisedTask
 from neurorecon.volume import Grid
 
 SHAPE = (34, 66, 68)
@@ -115,6 +119,34 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     for name in wanted:
         np.testing.assert_array_equal(weights[name], wanted[name])
     assert not list(tmp_path.glob("*.state"))
+
+
+def test_an_interrupt_finishes_the_step_and_keeps_the_state(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_pair(tmp_path / "data", "a")
+    options = ("--init", small_model, "--steps", 4)
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    assert _train(tmp_path / "data", whole, *options).exit_code == 0
+    loss = SupervisedTask.loss
+
+    def interrupted_in_the_middle(task: SupervisedTask, step: int) -> Any:
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return loss(task, step)
+
+    monkeypatch.setattr(SupervisedTask, "loss", interrupted_in_the_middle)
+    stopped = _train(tmp_path / "data", broken, *options)
+    assert stopped.exit_code == 130 and "--resume" in stopped.stderr
+    monkeypatch.setattr(SupervisedTask, "loss", loss)
+
+    again = _train(tmp_path / "data", broken, *options)
+    assert again.exit_code == 2 and "--resume" in again.stderr
+    assert _train(tmp_path / "data", broken, *options, "--resume").exit_code == 0
+    weights, wanted = load_file(broken), load_file(whole)
+    for name in wanted:
+        np.testing.assert_array_equal(weights[name], wanted[name])
+    assert broken.stat().st_mode & 0o777 == (tmp_path / "data" / "a.tif").stat().st_mode & 0o777
 
 
 def test_scratch_starts_a_network_of_the_default_size(tmp_path: Path) -> None:

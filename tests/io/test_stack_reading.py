@@ -202,3 +202,13 @@ def test_any_box_equals_the_slice(
     (z0, z1), (y0, y1), (x0, x1) = ends
     got = read_volume(path, roi=roi, allow_uniform=True).array
     np.testing.assert_array_equal(got, array[z0:z1, y0:y1, x0:x1])
+
+
+def test_slices_written_as_images_of_their_own_are_one_stack(tmp_path: Path) -> None:
+    stack = _ramp(np.uint16)
+    for number, compression in enumerate((None, "lzw")):
+        path = tmp_path / f"{number}.tif"
+        with tifffile.TiffWriter(path) as writer:
+            for plane in stack:
+                writer.write(plane, photometric="minisblack", compression=compression)
+        _check(path, stack)

@@ -287,3 +287,10 @@ def test_long_files_are_read_without_holding_their_text(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert tree.length == pytest.approx((count - 1) * 1.5)
     assert peak < 4 * count * 7 * 8 < size * 4
+
+
+def test_decimal_commas_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.swc"
+    path.write_text("1 2 1 1 1 1 -1\n2 2 9,5 1,1 1 2 1\n")
+    with pytest.raises(InputError, match=r"line 2.*decimal comma"):
+        read_swc(path)
