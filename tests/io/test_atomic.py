@@ -130,16 +130,17 @@ def wait(path: Path) -> None:
 
 cli.main()
 """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script, "wait", str(tmp_path / "tree.swc")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    ) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            pytest.fail(f"the command did not start: {process.communicate()[1]}")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == exit_code
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
