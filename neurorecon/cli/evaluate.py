@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neurorecon.metrics.ratio import Agreement
 
 SCORING_PANEL = "Scoring"
+NARROWEST_TABLE = 80  # columns
 
 
 def evaluate(
@@ -121,6 +122,7 @@ def _print_tables(
     else:
         tables = [_mask_table(evaluation)]
     console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST_TABLE)  # a cropped number is no result
     for table in tables:
         console.print(table)
 

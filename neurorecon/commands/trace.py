@@ -153,14 +153,15 @@ def _warn_of_leftovers(out: Path, count: int, warn: Callable[[str], None]) -> No
 
 def _summary(result: TraceResult, grid: Grid) -> str:
     unit = {"um": "µm", "voxel": "voxels"}[grid.unit]
-    parts = [
-        f"{len(result.neurons)} tree{'s'[: len(result.neurons) > 1]}, "
-        f"{sum(neuron.length for neuron in result.neurons):.0f} {unit}"
-    ]
+    length = sum(neuron.length for neuron in result.neurons)
+    parts = [f"{_counted(len(result.neurons), 'tree')}, {length:.0f} {unit}"]
     if result.bridge_count:
-        parts.append(f"{result.bridge_count} gaps bridged")
+        parts.append(f"{_counted(result.bridge_count, 'gap')} bridged")
     if result.fragment_count:
-        parts.append(
-            f"{result.fragment_count} shorter trees ({result.fragment_length:.0f} {unit}) left out"
-        )
+        left_out = _counted(result.fragment_count, "shorter tree")
+        parts.append(f"{left_out} ({result.fragment_length:.0f} {unit}) left out")
     return "; ".join(parts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
