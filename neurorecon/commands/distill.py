@@ -14,7 +14,7 @@ from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import provenance, save_checkpoint
 from neurorecon.io.stack import read_volume
-from neurorecon.model.config import PRESETS
+from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
 from neurorecon.model.segmenter import Segmenter
@@ -52,7 +52,7 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
     teacher = load_teacher(request.teacher, request.teacher_weights)
-    student = Segmenter(teacher.student_config(PRESETS["tiny"]))
+    student = Segmenter(teacher.student_config(StudentConfig()))
     blocks = transfer_weights(student.encoder, teacher.weights(), request.transfer)
     note(f"{request.transfer} transfer from {request.teacher}: {len(blocks)} blocks")
 

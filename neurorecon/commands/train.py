@@ -26,7 +26,7 @@ from neurorecon.io.models import find_model
 from neurorecon.io.pairs import Pair, find_pairs
 from neurorecon.io.stack import read_volume
 from neurorecon.io.swc import read_swc
-from neurorecon.model.config import PRESETS
+from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
 from neurorecon.model.segmenter import Segmenter, build_segmenter, size_multiple_zyx
@@ -157,7 +157,7 @@ def state_path(target: Path) -> Path:
 def _initial_model(init: str) -> tuple[Segmenter, dict[str, Any]]:
     """The network to start from, and where it came from."""
     if init == SCRATCH:
-        return Segmenter(PRESETS["tiny"]), {"from": SCRATCH}
+        return Segmenter(StudentConfig()), {"from": SCRATCH}
     path = find_model(init)
     tensors, metadata = load_checkpoint(path)
     model = build_segmenter(tensors, metadata, str(path))

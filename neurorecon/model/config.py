@@ -55,10 +55,3 @@ class StudentConfig:
                 f"the checkpoint describes another network ({error}); "
                 "use a checkpoint of this version of neurorecon or train again"
             ) from error
-
-
-PRESETS: dict[str, StudentConfig] = {
-    "tiny": StudentConfig(),
-    "small": StudentConfig(width=384, heads=6),
-    "base": StudentConfig(width=768, heads=12),
-}
