@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from neurorecon.tracing.centreline import PathForest, longest_branches
+from neurorecon.tracing.paths import PathForest, longest_branches
 
 
 def significant_paths(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.tracing.centreline import PathForest, farthest
+from neurorecon.tracing.paths import PathForest, farthest
 
 # On its way to the rim of a blunt end a path leaves the middle up to this many radii before it.
 _CAP = 1.3

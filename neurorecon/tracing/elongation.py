@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from neurorecon.tracing.branches import significant_paths
-from neurorecon.tracing.centreline import PathForest
+from neurorecon.tracing.paths import PathForest
 
 _WIDE = 6.0  # times the depth; what sticks out farther is a branch whatever the elongation
 _LONG = 10.0  # smallest voxel sizes
