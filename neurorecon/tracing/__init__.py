@@ -1,6 +1,25 @@
 """Segmentation to rooted trees."""
 
 from neurorecon.tracing.config import TraceConfig
-from neurorecon.tracing.trace import TraceResult, trace_volume
+from neurorecon.tracing.result import (
+    Branch,
+    Bridge,
+    Crossing,
+    Doubt,
+    Fragment,
+    OpenedLoop,
+    TraceResult,
+)
+from neurorecon.tracing.trace import trace_volume
 
-__all__ = ["TraceConfig", "TraceResult", "trace_volume"]
+__all__ = [
+    "Branch",
+    "Bridge",
+    "Crossing",
+    "Doubt",
+    "Fragment",
+    "OpenedLoop",
+    "TraceConfig",
+    "TraceResult",
+    "trace_volume",
+]

@@ -99,8 +99,10 @@ def _sine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.fl
     return np.where(lengths > 0, cross / np.maximum(lengths, 1e-12), 1.0)
 
 
-def bridged(morphology: Morphology, candidates: Candidates, rival: float) -> tuple[Morphology, int]:
-    """The pieces joined along the cheapest candidates, and how many bridges were built.
+def bridged(
+    morphology: Morphology, candidates: Candidates, rival: float
+) -> tuple[Morphology, list[tuple[int, int]]]:
+    """The pieces joined along the cheapest candidates, and the bridges built.
 
     rival: two pieces (with all that is joined to them) of which the shorter has at least this part
         of the longer one's length are taken for two neurons that touch, unless a tip of one meets
@@ -111,7 +113,7 @@ def bridged(morphology: Morphology, candidates: Candidates, rival: float) -> tup
     order = np.lexsort((candidates.node, candidates.tip, candidates.cost))
     order = order[candidates.cost[order] <= 1.0]
     groups = _Groups(length)
-    bridges = []
+    bridges: list[tuple[int, int]] = []
     # Kruskal's minimum spanning forest, cheapest bridges first.
     for tip, node in zip(candidates.tip[order], candidates.node[order], strict=True):
         one, other = groups.find(int(piece[tip])), groups.find(int(piece[node]))
@@ -121,14 +123,14 @@ def bridged(morphology: Morphology, candidates: Candidates, rival: float) -> tup
         if shorter >= rival * longer and morphology.degree[node] != 1:
             continue
         groups.join(one, other)
-        bridges.append((tip, node))
+        bridges.append((int(tip), int(node)))
     if not bridges:
-        return morphology, 0
+        return morphology, []
     # Each group keeps the root of its longest piece.
     group = np.array([groups.find(number) for number in range(len(length))])
     order = np.lexsort((-length, group))
     longest = order[np.unique(group[order], return_index=True)[1]]
-    return rooted_at(morphology, morphology.roots[longest], np.array(bridges)), len(bridges)
+    return rooted_at(morphology, morphology.roots[longest], np.array(bridges)), bridges
 
 
 class _Groups:

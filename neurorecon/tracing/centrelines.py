@@ -50,7 +50,7 @@ def centrelines(
     smallest = float(paths.voxel_size.min())
     forest, depth = paths.forest, paths.depth
     width = config.cover_scale * depth + config.cover_margin * smallest
-    kept = significant_paths(forest, paths.voxel, width, config.min_branch * smallest)
+    kept = significant_paths(forest, paths.voxel, width, config.limits(smallest).min_branch)
     rows = np.flatnonzero(without_caps(forest, kept, depth, piece, smallest))
     new_row = np.full(len(kept), -1, np.int64)
     new_row[rows] = np.arange(len(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from neurorecon.tracing.bridging import bridge_candidates, bridged
 from neurorecon.tracing.centrelines import centrelines
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.foreground import Foreground, find_foreground
+from neurorecon.tracing.result import Bridge, Fragment, TraceResult
 from neurorecon.tracing.rooting import rooted_at, thickest_end, tree_lengths
 from neurorecon.tracing.sampling import resampled
 from neurorecon.tracing.soma import Soma, find_soma, with_soma
@@ -23,35 +24,19 @@ Probability = NDArray[np.float32] | NDArray[np.uint8]
 _END = 8.0  # smallest voxel sizes; the end of a branch that tells its direction and calibre
 
 
-@dataclass(frozen=True)
-class TraceResult:
-    """What tracing found.
-
-    neurons: one tree each, largest first, in the frame and unit of the grid.
-    bridge_count: gaps bridged.
-    dust_count: pieces dropped because they have hardly any length.
-    fragment_count, fragment_length: trees dropped because they are short against the
-        largest, and their total length in the unit of the grid.
-    """
-
-    neurons: list[Morphology]
-    bridge_count: int
-    dust_count: int
-    fragment_count: int
-    fragment_length: float
-
-
 def trace_volume(
     probability: Probability,
     grid: Grid,
     config: TraceConfig | None = None,
-    root_zyx: NDArray[np.float64] | None = None,
+    roots_zyx: NDArray[np.float64] | None = None,
+    image: NDArray[Any] | None = None,
 ) -> TraceResult:
     """Trace the neurons in a segmentation.
 
     probability: (Z, Y, X) float32 0..1 or uint8 0..255.
-    root_zyx: a point in the frame and unit of the grid; the tree is rooted at its node nearest to
-        it, and only the neuron that it is on is returned.
+    roots_zyx: (k, 3) or (3,) points in the frame and unit of the grid; one tree for each, rooted at
+        its node nearest to the point, and no others.
+    image: (Z, Y, X) the raw stack, as evidence in gaps. Neurites are bright.
 
     Raises NeuroreconError where nothing is above the threshold or too much is, InputError where the
     root is too far from every tree.
@@ -65,19 +50,26 @@ def trace_volume(
     long = length >= min(config.min_fragment * smallest, float(length.max()))
     dust_count = int((~long).sum())
     pieces = pieces.take(np.flatnonzero(long[pieces.tree_of]))
-    candidates = bridge_candidates(pieces, config.max_gap * smallest, _END * smallest)
-    forest, bridge_count = bridged(pieces, candidates, config.rival)
+    max_gap = config.limits(smallest).max_gap
+    candidates = bridge_candidates(pieces, max_gap, _END * smallest)
+    forest, bridges = bridged(pieces, candidates, config.rival)
     trees = sorted(forest.trees(), key=lambda tree: -tree.length)
+    root_zyx = None if roots_zyx is None else np.reshape(roots_zyx, (-1, 3))[0]
     chosen, root_row = _chosen(trees, grid, config, root_zyx)
     neurons = [_finished(tree, smallest, config, root_row) for tree in chosen]
     dropped = [tree for tree in trees if not any(tree is kept for kept in chosen)]
     return TraceResult(
         neurons=[_placed(neuron, grid) for neuron in neurons],
-        bridge_count=bridge_count,
+        bridges=[_bridge(pieces, tip, node, grid) for tip, node in bridges],
+        dropped=[Fragment(tree.length, tree.point_zyx[0], 0.0) for tree in dropped],
         dust_count=dust_count,
-        fragment_count=len(dropped),
-        fragment_length=sum(tree.length for tree in dropped),
     )
+
+
+def _bridge(pieces: Morphology, tip: int, node: int, grid: Grid) -> Bridge:
+    ends = pieces.point_zyx[[tip, node]] + np.asarray(grid.origin_zyx)
+    gap = max(float(np.linalg.norm(ends[1] - ends[0]) - pieces.radius[[tip, node]].sum()), 0.0)
+    return Bridge("", ends[0], ends[1], ends, gap, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 def _neurite(probability: Probability, config: TraceConfig) -> Foreground:

@@ -246,7 +246,7 @@ def test_root_asked_for_chooses_the_neuron_and_the_end():
     tubes = joined(polyline((10, 10, 5), (10, 10, 95)), polyline((10, 40, 5), (10, 40, 80)))
     grid = grid_of((2.0, 1.0, 1.0), (5.0, 0.0, 0.0))
     stack = drawn(tubes, (10, 50, 100), (2.0, 1.0, 1.0))
-    result = trace_volume(stack, grid, root_zyx=np.array([15.0, 41.0, 79.0]))
+    result = trace_volume(stack, grid, roots_zyx=np.array([15.0, 41.0, 79.0]))
     tree = only(result)
     assert tree.length == pytest.approx(75, abs=4)
     assert np.linalg.norm(tree.point_zyx[tree.roots[0]] - (15, 40, 80)) < 3.0
@@ -255,7 +255,7 @@ def test_root_asked_for_chooses_the_neuron_and_the_end():
 def test_root_far_from_every_tree_is_refused_with_the_distance():
     stack = drawn(polyline((5, 5, 5), (5, 5, 60)), (12, 120, 66))
     with pytest.raises(InputError, match=r"10\d\.\d voxel"):
-        trace_volume(stack, Grid(), root_zyx=np.array([5.0, 110.0, 30.0]))
+        trace_volume(stack, Grid(), roots_zyx=np.array([5.0, 110.0, 30.0]))
 
 
 def test_nothing_above_the_threshold_says_how_high_it_gets():
