@@ -47,6 +47,19 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class LossConfig:
+    """Weights of the parts of the training loss; a part of weight 0 is not computed.
+
+    dice: overlap, whatever the share of neurite. cross_entropy: every voxel, for calibrated output.
+    cldice: unbroken centrelines.
+    """
+
+    dice: float = 1.0
+    cross_entropy: float = 1.0
+    cldice: float = 0.0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
@@ -73,6 +86,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema_decay: float = 0.995
     seed: int = 0
+    loss: LossConfig = LossConfig()
     label: LabelConfig = LabelConfig()
     augment: AugmentConfig = AugmentConfig()
 

@@ -29,6 +29,7 @@ class Transfer(Enum):
     scratch = "scratch"
     average = "average"
     center = "center"
+    tubular = "tubular"
 
 
 def distill(
@@ -72,7 +73,8 @@ def distill(
         Transfer,
         typer.Option(
             help="How weights move to 3D before distillation: the patch kernel repeated along "
-            "depth (average), in the middle slice (center), or not at all (scratch).",
+            "depth (average), in the middle slice (center), along deformable tubes of three axes "
+            "(tubular), or not at all (scratch).",
             rich_help_panel=COMPUTE_PANEL,
         ),
     ] = Transfer.average,

@@ -52,12 +52,12 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
     teacher = load_teacher(request.teacher, request.teacher_weights)
-    student = Segmenter(teacher.student_config(StudentConfig()))
+    student = Segmenter(teacher.student_config(_student(request.transfer)))
     blocks = transfer_weights(student.encoder, teacher.weights(), request.transfer)
     note(f"{request.transfer} transfer from {request.teacher}: {len(blocks)} blocks")
 
     if request.config.steps > 0:
-        stacks = [_load_stack(path) for path in request.stacks]
+        stacks = [load_unlabelled_stack(path) for path in request.stacks]
         task = DistillationTask(
             student.to(device), teacher, PatchSampler(stacks, request.config), device
         )
@@ -77,7 +77,12 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     save_checkpoint(request.target, student.state_dict(), metadata, request.overwrite)
 
 
-def _load_stack(path: Path) -> TrainingStack:
+def _student(transfer: Transfer) -> StudentConfig:
+    return StudentConfig(embedding="tubular" if transfer == "tubular" else "patch")
+
+
+def load_unlabelled_stack(path: Path) -> TrainingStack:
+    """A stack to distil features on."""
     array = read_volume(path).array
     return TrainingStack(path.name, array, estimate_scale(array))
 

@@ -73,7 +73,7 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     device = choose_device(request.device)
     torch.manual_seed(request.config.seed)
     model, init = _initial_model(request.init)
-    stacks = [_load_stack(pair, request.config.label) for pair in find_pairs(request.data)]
+    stacks = [load_labelled_stack(pair, request.config.label) for pair in find_pairs(request.data)]
     note(f"training on {len(stacks)} stacks on {device}")
     run = {
         "init": init,
@@ -169,7 +169,8 @@ def _initial_model(init: str) -> tuple[Segmenter, dict[str, Any]]:
     }
 
 
-def _load_stack(pair: Pair, label_config: LabelConfig) -> TrainingStack:
+def load_labelled_stack(pair: Pair, label_config: LabelConfig) -> TrainingStack:
+    """A stack with the label that its tree draws; InputError that names a pair that cannot be."""
     volume = read_volume(pair.image, voxel_size_zyx=pair.voxel_size_zyx_um)
     # The SWC standard says µm; without a voxel size, coordinates can only be voxels.
     unit = pair.swc_unit or volume.grid.unit

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from neurorecon.errors import InputError
+
+Embedding = Literal["patch", "tubular"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class StudentConfig:
     norm_eps: epsilon of the layer norms, the teacher's (1e-6 in timm's ViTs).
     token_size_zyx: voxels that one token stands for; 8 keeps a token about as wide as the gap
         between neurites.
+    embedding: how a token's voxels become a token: one inflated kernel (`patch`), or the same
+        kernel along deformable tubes of three axes (`tubular`, for cubic tokens).
     token_grid_zyx: the grid whose position embedding is stored; other windows interpolate it.
     channels: convolutional channels at full, half, quarter and eighth resolution; neurites are
         2-5 voxels wide, so a light path at full resolution must draw them.
@@ -34,6 +38,7 @@ class StudentConfig:
     layer_scale: bool = False
     norm_eps: float = 1e-6
     token_size_zyx: tuple[int, int, int] = (8, 8, 8)
+    embedding: Embedding = "patch"
     token_grid_zyx: tuple[int, int, int] = (4, 8, 8)
     channels: tuple[int, int, int, int] = (8, 16, 32, 64)
 

@@ -6,6 +6,7 @@ Zisserman (CVPR 2017) and arXiv 2405.02686.
 The transferred patch kernel answers exactly as the teacher's would to the same picture enlarged
 from the student's token size to the teacher's patch size (`average`: to the mean of the slices that
 a token spans; `center`: to the middle one), including the teacher's own normalisation of pixels.
+`tubular` is `average` for an embedding with tubes: each of their slices carries the shrunk kernel.
 
 Symbols: D width, P teacher's patch side, t token side, G teacher's grid side.
 """
@@ -22,7 +23,7 @@ from torch.nn import functional
 from neurorecon.errors import InputError
 from neurorecon.model.encoder import Encoder
 
-Transfer = Literal["scratch", "average", "center"]
+Transfer = Literal["scratch", "average", "center", "tubular"]
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,11 @@ def _enlargement(small: int, large: int) -> Tensor:
 
 def inflate_kernel(kernel: Tensor, depth: int, transfer: Transfer) -> Tensor:
     """(D, y, x) to (D, z, y, x): repeated and divided by the depth, or in the middle slice."""
-    if transfer == "average":
-        return kernel[:, None].repeat(1, depth, 1, 1) / depth
-    inflated = kernel.new_zeros(kernel.shape[0], depth, *kernel.shape[1:])
-    inflated[:, depth // 2] = kernel
-    return inflated
+    if transfer == "center":
+        inflated = kernel.new_zeros(kernel.shape[0], depth, *kernel.shape[1:])
+        inflated[:, depth // 2] = kernel
+        return inflated
+    return kernel[:, None].repeat(1, depth, 1, 1) / depth
 
 
 def inflate_positions(pos_embed: Tensor, grid_zyx: tuple[int, int, int]) -> Tensor:

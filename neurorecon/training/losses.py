@@ -6,26 +6,79 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from neurorecon.config import LossConfig
 from neurorecon.training.labels import IGNORED, NEURITE
 
 # Keeps the Dice loss of a batch without neurite finite, and its gradient small.
 DICE_SMOOTHING = 1.0
+# Erosions until nothing is left of the drawn tubes, whose radius is at most 3 voxels.
+SKELETON_ROUNDS = 3
 
 
-def dice_and_cross_entropy(logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss (Dice loss + binary cross-entropy) and the Dice loss alone, over the batch.
+def segmentation_loss(
+    logits: Tensor, label: Tensor, config: LossConfig
+) -> tuple[Tensor, dict[str, float]]:
+    """Weighted sum of Dice loss, binary cross-entropy and soft clDice, and the soft Dice.
 
-    logits, label: the same shape; label as `labels` defines it, IGNORED voxels left out.
+    logits, label: (N, 1, Z, Y, X); label as `labels` defines it, IGNORED voxels left out.
     Source: V-Net (Milletari et al., 3DV 2016) for the soft Dice loss.
     """
     counted = label != IGNORED
+    if not counted.any():
+        return logits.sum() * 0.0, {"dice": 1.0}
     target = (label == NEURITE)[counted].to(logits.dtype)
     chosen = logits[counted]
-    if chosen.numel() == 0:
-        zero = logits.sum() * 0.0
-        return zero, zero
-    cross_entropy = functional.binary_cross_entropy_with_logits(chosen, target)
     probability = torch.sigmoid(chosen)
     overlap = 2 * (probability * target).sum() + DICE_SMOOTHING
     dice_loss = 1 - overlap / (probability.sum() + target.sum() + DICE_SMOOTHING)
-    return cross_entropy + dice_loss, dice_loss
+    loss = config.dice * dice_loss
+    if config.cross_entropy:
+        loss = loss + config.cross_entropy * functional.binary_cross_entropy_with_logits(
+            chosen, target
+        )
+    if config.cldice:
+        loss = loss + config.cldice * soft_cldice_loss(torch.sigmoid(logits), label)
+    return loss, {"dice": 1 - dice_loss.item()}
+
+
+def soft_cldice_loss(probability: Tensor, label: Tensor) -> Tensor:
+    """1 - soft clDice: how far the centrelines of each lie outside the other.
+
+    probability, label: (N, 1, Z, Y, X). What of the predicted centreline lies in IGNORED voxels is
+    neither right nor wrong. Source: clDice (Shit et al., CVPR 2021).
+    """
+    target = (label == NEURITE).to(probability.dtype)
+    counted = (label != IGNORED).to(probability.dtype)
+    predicted = soft_skeleton(probability) * counted
+    wanted = soft_skeleton(target)
+    precision = ((predicted * target).sum() + DICE_SMOOTHING) / (predicted.sum() + DICE_SMOOTHING)
+    recall = ((wanted * probability).sum() + DICE_SMOOTHING) / (wanted.sum() + DICE_SMOOTHING)
+    return 1 - 2 * precision * recall / (precision + recall)
+
+
+def soft_skeleton(probability: Tensor) -> Tensor:
+    """What soft openings remove from a stack (N, 1, Z, Y, X) and its soft erosions."""
+    opened = _dilated(_eroded(probability))
+    skeleton = functional.relu(probability - opened)
+    for _ in range(SKELETON_ROUNDS):
+        probability = _eroded(probability)
+        lost = functional.relu(probability - _dilated(_eroded(probability)))
+        skeleton = skeleton + functional.relu(lost - skeleton * lost)
+    return skeleton
+
+
+def _eroded(stack: Tensor) -> Tensor:
+    """The least of a voxel and its six face neighbours."""
+    along = [
+        -functional.max_pool3d(-stack, size, 1, padding)
+        for size, padding in (
+            ((3, 1, 1), (1, 0, 0)),
+            ((1, 3, 1), (0, 1, 0)),
+            ((1, 1, 3), (0, 0, 1)),
+        )
+    ]
+    return torch.minimum(torch.minimum(along[0], along[1]), along[2])
+
+
+def _dilated(stack: Tensor) -> Tensor:
+    return functional.max_pool3d(stack, 3, 1, 1)

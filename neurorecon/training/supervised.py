@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from neurorecon.model.segmenter import Segmenter
-from neurorecon.training.losses import dice_and_cross_entropy
+from neurorecon.training.losses import segmentation_loss
 from neurorecon.training.patches import PatchSampler
 
 
 class SupervisedTask:
-    """Crops with labels; the loss is Dice + cross-entropy."""
+    """Crops with labels; the loss is `losses.segmentation_loss`."""
 
     def __init__(self, model: Segmenter, sampler: PatchSampler, device: torch.device) -> None:
         self.model = model
@@ -28,5 +28,5 @@ class SupervisedTask:
         """The loss of one batch, and its soft Dice."""
         images, labels = self.sampler.batch(step)
         logits = self.model(torch.from_numpy(images).to(self.device))
-        loss, dice_loss = dice_and_cross_entropy(logits, torch.from_numpy(labels).to(self.device))
-        return loss, {"dice": 1 - dice_loss.item()}
+        label = torch.from_numpy(labels).to(self.device)
+        return segmentation_loss(logits, label, self.sampler.config.loss)

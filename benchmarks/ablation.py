@@ -1,0 +1,203 @@
+"""What each part of the method brings: every row trained alike, scored on stacks it did not see.
+
+    python benchmarks/ablation.py run DATA_DIR --teacher-weights FILE --feature-weights FILE
+    python benchmarks/ablation.py table
+
+`run` works through the queue (learning rates first, then seeds) and appends each finished run to
+`benchmarks/ablation_runs.jsonl`; started again, it goes on after the last finished one, so the
+queue may span days. `--minutes` ends it in time. `table` prints Markdown from that file.
+
+DATA_DIR holds `<family>/<stack>/stack.tif` with `gold.swc` (and `gold_tree.swc` where the gold's
+pieces were joined: drawn for labels and masks), and `unlabelled/*.tif`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ablation_rows import ROWS, TEST, TRAINING, VALIDATION, Row, build_network, distilled_encoder
+from ablation_scores import best_threshold, probability, score_mask, score_tree
+
+from neurorecon.commands.train import load_labelled_stack
+from neurorecon.config import LabelConfig, LossConfig, TrainConfig
+from neurorecon.io.pairs import Pair
+from neurorecon.model.runtime import prepared_cpu
+from neurorecon.training.loop import Trainer
+from neurorecon.training.patches import PatchSampler, TrainingStack
+from neurorecon.training.supervised import SupervisedTask
+
+RUNS = Path(__file__).with_name("ablation_runs.jsonl")
+STEPS, TUNING_STEPS = 1000, 333
+RATES = (5e-4, 1e-3, 2e-3)
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row of the table, a learning rate, a seed, a number of steps."""
+
+    row: str
+    rate: float
+    seed: int
+    steps: int
+
+
+def queue(done: list[dict[str, Any]]) -> Iterator[Run]:
+    """What is to be run next; the rate of a row is known when its tuning runs are done."""
+    for row in ROWS:
+        for rate in RATES:
+            yield Run(row, rate, 0, TUNING_STEPS)
+        rate = chosen_rate(row, done)
+        for seed in SEEDS:
+            yield Run(row, rate, seed, STEPS)
+
+
+def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
+    """The learning rate with the best Dice on the validation stacks, after a third of the steps."""
+    tuning = [run for run in done if run["row"] == row and run["steps"] == TUNING_STEPS]
+    return max(tuning, key=lambda run: run["validation_dice"])["rate"]
+
+
+def main() -> None:
+    arguments = _parse()
+    if arguments.command == "table":
+        from ablation_table import print_tables
+
+        print_tables(read_runs())
+        return
+    torch.set_num_threads(arguments.threads)
+    end = time.monotonic() + 60 * arguments.minutes
+    bench = Bench(arguments)
+    while time.monotonic() < end:
+        finished = {(run["row"], run["rate"], run["seed"], run["steps"]) for run in read_runs()}
+        step = next(
+            (
+                run
+                for run in _known(queue(read_runs()))
+                if (run.row, run.rate, run.seed, run.steps) not in finished
+            ),
+            None,
+        )
+        if step is None:
+            return
+        result = bench.run(step)
+        with RUNS.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+        print(step, f"{result['validation_dice']:.3f}", flush=True)
+
+
+def _known(runs: Iterator[Run]) -> Iterator[Run]:
+    """Up to the first run whose learning rate waits for runs before it."""
+    try:
+        yield from runs
+    except ValueError:
+        return
+
+
+def read_runs() -> list[dict[str, Any]]:
+    """The finished runs."""
+    return [json.loads(line) for line in RUNS.read_text().splitlines()] if RUNS.exists() else []
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run")
+    run.add_argument("data", type=Path)
+    run.add_argument("--teacher", default="vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+    run.add_argument("--teacher-weights", type=Path)
+    run.add_argument("--feature-teacher", default="vit_small_patch14_dinov2.lvd142m")
+    run.add_argument("--feature-weights", type=Path)
+    run.add_argument("--cache", type=Path, default=Path("runs/ablation"))
+    run.add_argument("--threads", type=int, default=1)
+    run.add_argument("--minutes", type=float, default=1e9)
+    commands.add_parser("table")
+    return parser.parse_args()
+
+
+class Bench:
+    """The stacks, and what runs on them."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.training = [self._load(name) for name in TRAINING]
+        self.held_out = {name: self._load(name) for name in (*VALIDATION, *TEST)}
+
+    def _load(self, name: str) -> TrainingStack:
+        folder = self._folder(name)
+        joined = folder / "gold_tree.swc"
+        tree = joined if joined.exists() else folder / "gold.swc"
+        return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), LabelConfig())
+
+    def _folder(self, name: str) -> Path:
+        (stack,) = self.arguments.data.glob(f"*/{name}/stack.tif")
+        return stack.parent
+
+    @prepared_cpu()
+    def _train(self, run: Run, row: Row) -> tuple[torch.nn.Module, float]:
+        """The network with its averaged weights, and the seconds of processor time it took."""
+        torch.manual_seed(run.seed)
+        network = build_network(row, self.arguments, distilled_encoder)
+        config = TrainConfig(
+            steps=run.steps,
+            learning_rate=run.rate,
+            seed=run.seed,
+            loss=LossConfig(cldice=row.cldice),
+        )
+        sampler = PatchSampler(self.training, config)
+        trainer = Trainer(SupervisedTask(network, sampler, torch.device("cpu")), config)
+        start = time.process_time()
+        trainer.run(lambda step, figures: None)
+        seconds = time.process_time() - start
+        network.load_state_dict(trainer.averaged_weights())
+        return network, seconds
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """Train, choose the threshold on the validation stacks, score whole test stacks."""
+        row = ROWS[run.row]
+        network, seconds = self._train(run, row)
+        with prepared_cpu():
+            names = VALIDATION if run.steps == TUNING_STEPS else (*VALIDATION, *TEST)
+            maps = {name: probability(network, self.held_out[name]) for name in names}
+        truths = {name: self._truth(name) for name in VALIDATION}
+        threshold, dice = best_threshold([maps[name] for name in VALIDATION], list(truths.values()))
+        scores = {}
+        for name in names[len(VALIDATION) :]:
+            scores[name] = {
+                **score_mask(maps[name], self._truth(name), threshold),
+                **score_tree(maps[name], self._folder(name), threshold, rooted=name == "OP_2"),
+            }
+        return {
+            **asdict(run),
+            "threshold": threshold,
+            "validation_dice": dice,
+            "test": scores,
+            "train_cpu_s": round(seconds),
+            "threads": self.arguments.threads,
+            "machine": platform.processor() or platform.machine(),
+            "torch": torch.__version__,
+            "date": datetime.now(UTC).date().isoformat(),
+        }
+
+    def _truth(self, name: str) -> np.ndarray:
+        """The gold tree drawn as tubes of radius 2, whole stack."""
+        folder = self._folder(name)
+        label = LabelConfig(least_radius=2.0, largest_radius=2.0, ignored_shell=1.0)
+        joined = folder / "gold_tree.swc"
+        tree = joined if joined.exists() else folder / "gold.swc"
+        stack = load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label)
+        return stack.label == 1
+
+
+if __name__ == "__main__":
+    main()

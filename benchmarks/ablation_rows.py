@@ -1,0 +1,136 @@
+"""The rows of the ablation: which network, and where its first weights come from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from neurorecon.commands.distill import load_unlabelled_stack
+from neurorecon.config import TrainConfig
+from neurorecon.model.config import StudentConfig
+from neurorecon.model.segmenter import Segmenter
+from neurorecon.model.teacher import load_teacher
+from neurorecon.model.transfer import Transfer, transfer_weights
+from neurorecon.training.distillation import DistillationTask
+from neurorecon.training.loop import Trainer
+from neurorecon.training.patches import PatchSampler
+
+TRAINING = (
+    "OP_1", "OP_3", "class1_sn23", "intra_in40_body", "mn1", "sensoryPrimaryIM3-1sn30",
+    "sensory_primary_M4-8",
+)  # fmt: skip
+VALIDATION = ("OP_5", "sensory_primary_I4_2")
+TEST = ("OP_2", "OP_8", "intra_in40_tail", "sensory_M4-1", "class1_sn92")
+DISTILLATION_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Row:
+    """network: ours, or a control. distilled: whether features were distilled before training."""
+
+    transfer: Transfer = "average"
+    distilled: bool = False
+    cldice: float = 0.0
+    network: str = "student"
+
+
+CONVOLUTIONS, UNET = "convolutions", "unet"
+# In the order in which they are run: what is claimed first.
+ROWS = {
+    "scratch": Row("scratch"),
+    "average": Row("average"),
+    "tubular": Row("tubular"),
+    "average, distilled": Row("average", distilled=True),
+    "center": Row("center"),
+    "average, clDice": Row("average", cldice=0.5),
+    "convolutions only": Row(network=CONVOLUTIONS),
+    "MONAI U-Net": Row(network=UNET),
+    "tubular, distilled": Row("tubular", distilled=True),
+    "scratch, distilled": Row("scratch", distilled=True),
+    "center, distilled": Row("center", distilled=True),
+}
+
+
+class ConvolutionsOnly(Segmenter):
+    """Our decoder without tokens."""
+
+    def _tokens(self, stack: Tensor) -> Tensor:
+        eighth = [n // 8 for n in stack.shape[2:]]
+        return stack.new_zeros(stack.shape[0], self.config.channels[3], *eighth)
+
+
+class UNet(nn.Module):
+    """MONAI's BasicUNet with our prior of sparse neurite, and what the training asks of a model."""
+
+    def __init__(self) -> None:
+        from monai.networks.nets import BasicUNet
+
+        super().__init__()
+        self.config = StudentConfig(token_size_zyx=(16, 16, 16))  # sizes must divide by 16
+        self.encoder = nn.Module()  # no transformer
+        self.unet = BasicUNet(3, 1, 1, features=(16, 16, 32, 64, 128, 16))
+        nn.init.constant_(self.unet.final_conv.bias, -3.0)
+
+    def forward(self, stack: Tensor) -> Tensor:
+        return self.unet(stack)
+
+
+def build_network(
+    row: Row,
+    arguments: argparse.Namespace,
+    distilled: Callable[[Row, argparse.Namespace], dict[str, Tensor]],
+) -> nn.Module:
+    """The network of a row with its first weights; torch's seed decides the rest."""
+    if row.network == UNET:
+        return UNet()
+    if row.network == CONVOLUTIONS:
+        return ConvolutionsOnly(StudentConfig(depth=1))
+    student = _transferred(row, arguments)
+    if row.distilled:
+        student.encoder.load_state_dict(distilled(row, arguments))
+    return student
+
+
+def _transferred(row: Row, arguments: argparse.Namespace) -> Segmenter:
+    embedding = "tubular" if row.transfer == "tubular" else "patch"
+    teacher = load_teacher(arguments.teacher, arguments.teacher_weights)
+    student = Segmenter(teacher.student_config(StudentConfig(embedding=embedding)))
+    transfer_weights(student.encoder, teacher.weights(), row.transfer)
+    return student
+
+
+def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tensor]:
+    """The encoder after feature distillation, made once for each transfer and kept in the cache."""
+    file = arguments.cache / f"{row.transfer}_distilled_{DISTILLATION_STEPS}.pt"
+    if not file.exists():
+        state = torch.get_rng_state()
+        torch.manual_seed(0)
+        student = _transferred(row, arguments)
+        teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
+        stacks = [load_unlabelled_stack(path) for path in sorted(_unlabelled(arguments.data))]
+        config = TrainConfig(steps=DISTILLATION_STEPS)
+        task = DistillationTask(student, teacher, PatchSampler(stacks, config), torch.device("cpu"))
+        trainer = Trainer(task, config)
+        trainer.run(lambda step, figures: None)
+        weights = trainer.averaged_weights()
+        encoder = {
+            name.removeprefix("encoder."): tensor
+            for name, tensor in weights.items()
+            if name.startswith("encoder.")
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(encoder, file)
+        torch.set_rng_state(state)
+    return torch.load(file, weights_only=True)
+
+
+def _unlabelled(data: Path) -> Iterator[Path]:
+    """Stacks without labels, and the training stacks; never a stack that is scored."""
+    yield from data.glob("unlabelled/*.tif")
+    for name in TRAINING:
+        yield from data.glob(f"*/{name}/stack.tif")

@@ -1,0 +1,70 @@
+"""Scores of one network on one stack that it did not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurorecon.errors import NeuroreconError
+from neurorecon.io.swc import read_swc
+from neurorecon.metrics.surface import hd95
+from neurorecon.metrics.tree import compare_trees
+from neurorecon.metrics.voxel import cldice, dice
+from neurorecon.model.segmenter import size_multiple_zyx
+from neurorecon.segmentation.plan import plan_windows
+from neurorecon.segmentation.predictor import CPU_BATCH, Predictor
+from neurorecon.segmentation.stack import segment_array
+from neurorecon.tracing import TraceConfig, trace_volume
+from neurorecon.training.patches import TrainingStack
+from neurorecon.volume import Grid
+
+TOLERANCE_VOXELS = 4.0
+
+
+def probability(network: nn.Module, stack: TrainingStack) -> NDArray[np.uint8]:
+    """The whole stack through the network, window by window as `segment` does."""
+    plan = plan_windows(stack.array.shape, size_multiple_zyx(network.config))
+    predict = Predictor(network, torch.device("cpu"), torch.float32)
+    return segment_array(
+        stack.array, stack.scale, plan, predict, CPU_BATCH, on_voxels=lambda count: None
+    )
+
+
+def best_threshold(
+    maps: list[NDArray[np.uint8]], truths: list[NDArray[np.bool_]]
+) -> tuple[float, float]:
+    """The threshold with the best Dice, mean over stacks, and that Dice."""
+    curves = []
+    for values, truth in zip(maps, truths, strict=True):
+        found = np.bincount(values[truth], minlength=256)[::-1].cumsum()[::-1]
+        marked = np.bincount(values.ravel(), minlength=256)[::-1].cumsum()[::-1]
+        curves.append(2 * found / (marked + truth.sum()))
+    mean = np.mean(curves, axis=0)
+    level = 1 + int(mean[1:].argmax())
+    return level / 255, float(mean[level])
+
+
+def score_mask(
+    values: NDArray[np.uint8], truth: NDArray[np.bool_], threshold: float
+) -> dict[str, float]:
+    """Dice, HD95 in voxels and clDice of the whole stack."""
+    mask = values >= np.ceil(threshold * 255)
+    return {"dice": dice(mask, truth), "hd95": hd95(mask, truth), "cldice": cldice(mask, truth)}
+
+
+def score_tree(
+    values: NDArray[np.uint8], folder: Path, threshold: float, rooted: bool
+) -> dict[str, float]:
+    """F1 at 4 voxels and ESA after tracing; the diagonal and 0 where nothing can be traced."""
+    gold = read_swc(folder / "gold.swc", orphans_are_roots=True)
+    root = gold.point_zyx[gold.roots[0]] if rooted else None
+    try:
+        result = trace_volume(values, Grid(), TraceConfig(threshold=threshold), root)
+    except NeuroreconError:
+        return {"f1": 0.0, "esa": float(np.linalg.norm(values.shape))}
+    scores = compare_trees(result.neurons[0], gold, TOLERANCE_VOXELS)
+    return {"f1": scores.f1, "esa": scores.esa.mean}
