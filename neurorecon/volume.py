@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +52,31 @@ class Volume:
 
     array: NDArray[Any]
     grid: Grid
+
+
+class LazyVoxels(Protocol):
+    """A (Z, Y, X) stack larger than memory, in the place of an array.
+
+    It knows only what follows. What works on both kinds of stack goes over `blocks_of` once, and
+    then reads boxes `stack[z0:z1, y0:y1, x0:x1]` and points `stack[z, y, x]` (arrays of indices)
+    near what it found; it never asks for the whole (`np.asarray`, `stack.max()`).
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+
+    def blocks(self) -> Iterator[tuple[slice, slice, slice]]:
+        """Boxes of bounded size that cover the stack once, in the order that reads fastest."""
+        ...
+
+    def __getitem__(self, where: tuple[Any, ...]) -> NDArray[Any]: ...
+
+
+def blocks_of(stack: NDArray[Any] | LazyVoxels) -> Iterator[tuple[slice, slice, slice]]:
+    """Boxes that cover a stack once: the planes of an array, the blocks of what lies on disk."""
+    if not isinstance(stack, np.ndarray):
+        yield from stack.blocks()
+        return
+    depth, height, width = stack.shape
+    for z in range(depth):
+        yield slice(z, z + 1), slice(0, height), slice(0, width)

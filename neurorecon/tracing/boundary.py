@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from neurorecon.tracing.foreground import FORWARD_STEPS, Foreground
+from neurorecon.tracing.foreground import FORWARD_STEPS, Foreground, Probability
 
 _NEAREST = 8  # about half of what surrounds a point of the thinnest neurite
 _FACES = [step for step in FORWARD_STEPS if sum(map(abs, step)) == 1]
@@ -14,7 +14,7 @@ _FACES = [step for step in FORWARD_STEPS if sum(map(abs, step)) == 1]
 
 def boundary_points(
     foreground: Foreground,
-    probability: NDArray[np.float32] | NDArray[np.uint8],
+    probability: Probability,
     level: float,
     voxel_size_zyx: NDArray[np.float64],
 ) -> NDArray[np.float64]:

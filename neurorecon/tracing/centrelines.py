@@ -13,11 +13,9 @@ from neurorecon.tracing.branches import significant_paths
 from neurorecon.tracing.caps import without_caps
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.elongation import axial_elongation
-from neurorecon.tracing.foreground import Foreground, label_pieces
+from neurorecon.tracing.foreground import Foreground, Probability, label_pieces
 from neurorecon.tracing.paths import PathForest, centrality, highest_rows, shortest_paths
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
-
-Probability = NDArray[np.float32] | NDArray[np.uint8]
 
 _ELONGATION_ROUNDS = 4  # each starts from rounder cross sections and sees more of the elongation
 _MOST_ROUNDS = 50  # blurs by 5 voxels; beyond it turns of thick neurites would be cut short

@@ -5,6 +5,7 @@ Everything here is as large as the foreground, not as the stack, after one pass 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -13,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
+
+from neurorecon.errors import NeuroreconError
+from neurorecon.volume import LazyVoxels, blocks_of
+
+Probability = NDArray[np.float32] | NDArray[np.uint8] | LazyVoxels
 
 # One of each pair of opposite neighbours: 13 steps (z, y, x) that lead forward in memory order.
 FORWARD_STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
@@ -65,20 +71,40 @@ class Foreground:
         return Foreground(self.index_zyx[rows], self.probability[rows], self.shape_zyx)
 
 
-def find_foreground(probability: NDArray[np.float32] | NDArray[np.uint8], low: float) -> Foreground:
-    """Voxels of at least `low` (0 to 1), found slice by slice.
+def find_foreground(probability: Probability, low: float, most: int | None = None) -> Foreground:
+    """Voxels of at least `low` (0 to 1), found in one pass, block by block.
 
     probability: (Z, Y, X) float32 0..1 or uint8 0..255.
+    most: largest number of voxels that is accepted; memory never grows beyond it.
+
+    Raises NeuroreconError where no voxel is found, or more than `most`.
     """
     scale = 255.0 if probability.dtype == np.uint8 else 1.0
     level = probability.dtype.type(np.ceil(low * 255.0)) if scale == 255.0 else np.float32(low)
-    indices, values = [], []
-    for z, plane in enumerate(probability):
-        y, x = np.nonzero(plane >= level)
-        indices.append(np.stack([np.full(len(y), z), y, x], axis=1))
-        values.append(plane[y, x] / np.float32(scale))
-    shape_zyx = probability.shape
-    return Foreground(np.concatenate(indices), np.concatenate(values), shape_zyx)
+    indices, values, count, highest = [], [], 0, 0.0
+    for box in blocks_of(probability):
+        block = probability[box]
+        highest = max(highest, float(block.max()) / scale)
+        inside = np.nonzero(block >= level)
+        count += len(inside[0])
+        if most is None or count <= most:
+            indices.append(np.stack(inside, axis=1) + [side.start for side in box])
+            values.append(block[inside] / np.float32(scale))
+    if most is not None and count > most:
+        raise NeuroreconError(
+            f"{count:,} voxels ({count / math.prod(probability.shape):.0%} of the stack) "
+            f"look like neurite, at most {most:,} can be traced; raise --threshold"
+        )
+    if count == 0:
+        raise NeuroreconError(
+            f"no voxel reaches the threshold {low:g}: the highest probability is "
+            f"{highest:.3g}; check the segmentation, or lower --threshold"
+        )
+    depth, height, width = probability.shape
+    found = Foreground(np.concatenate(indices), np.concatenate(values), (depth, height, width))
+    if (np.diff(found._key) > 0).all():
+        return found
+    return found.take(np.argsort(found._key))  # blocks need not come in memory order
 
 
 def label_pieces(foreground: Foreground) -> NDArray[np.int64]:

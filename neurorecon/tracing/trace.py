@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.errors import InputError, NeuroreconError
+from neurorecon.errors import InputError
 from neurorecon.morphology import Morphology
 from neurorecon.tracing.bridging import bridge_candidates, bridged
 from neurorecon.tracing.centrelines import centrelines
 from neurorecon.tracing.config import TraceConfig
-from neurorecon.tracing.foreground import Foreground, find_foreground
+from neurorecon.tracing.foreground import Probability, find_foreground
 from neurorecon.tracing.result import Bridge, Fragment, TraceResult
 from neurorecon.tracing.rooting import rooted_at, thickest_end, tree_lengths
 from neurorecon.tracing.sampling import resampled
 from neurorecon.tracing.soma import Soma, find_soma, with_soma
 from neurorecon.volume import Grid
-
-Probability = NDArray[np.float32] | NDArray[np.uint8]
 
 _END = 8.0  # smallest voxel sizes; the end of a branch that tells its direction and calibre
 
@@ -33,7 +31,7 @@ def trace_volume(
 ) -> TraceResult:
     """Trace the neurons in a segmentation.
 
-    probability: (Z, Y, X) float32 0..1 or uint8 0..255.
+    probability: (Z, Y, X) float32 0..1 or uint8 0..255, in memory or on disk.
     roots_zyx: (k, 3) or (3,) points in the frame and unit of the grid; one tree for each, rooted at
         its node nearest to the point, and no others.
     image: (Z, Y, X) the raw stack, as evidence in gaps. Neurites are bright.
@@ -43,7 +41,7 @@ def trace_volume(
     """
     config = config or TraceConfig()
     voxel_size = np.asarray(grid.voxel_size_zyx)
-    foreground = _neurite(probability, config)
+    foreground = find_foreground(probability, config.threshold, config.max_foreground)
     pieces = centrelines(foreground, probability, voxel_size, config)
     smallest = float(voxel_size.min())
     length = tree_lengths(pieces, pieces.tree_of)
@@ -70,23 +68,6 @@ def _bridge(pieces: Morphology, tip: int, node: int, grid: Grid) -> Bridge:
     ends = pieces.point_zyx[[tip, node]] + np.asarray(grid.origin_zyx)
     gap = max(float(np.linalg.norm(ends[1] - ends[0]) - pieces.radius[[tip, node]].sum()), 0.0)
     return Bridge("", ends[0], ends[1], ends, gap, 1.0, 1.0, 1.0, 1.0, 1.0)
-
-
-def _neurite(probability: Probability, config: TraceConfig) -> Foreground:
-    """Voxels from the threshold on; NeuroreconError where there are none or far too many."""
-    foreground = find_foreground(probability, config.threshold)
-    if len(foreground) == 0:
-        highest = float(probability.max()) / (255.0 if probability.dtype == np.uint8 else 1.0)
-        raise NeuroreconError(
-            f"no voxel reaches the threshold {config.threshold:g}: the highest probability is "
-            f"{highest:.3g}; check the segmentation, or lower --threshold"
-        )
-    if len(foreground) > config.max_foreground:
-        raise NeuroreconError(
-            f"{len(foreground):,} voxels ({len(foreground) / probability.size:.0%} of the stack) "
-            f"look like neurite, at most {config.max_foreground:,} can be traced; raise --threshold"
-        )
-    return foreground
 
 
 def _chosen(
