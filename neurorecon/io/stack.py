@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
+from neurorecon.io.omezarr import OpenZarr, open_zarr
 from neurorecon.io.roi import Box, parse_roi
 from neurorecon.io.tiff import OpenTiff, open_tiff
 from neurorecon.io.tiff_axes import AxisPlan, plan_axes
@@ -31,7 +32,7 @@ __all__ = [
     "write_probability",
 ]
 
-SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
+SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".ome.zarr", ".zarr")
 
 Source = Path | BinaryIO
 VoxelSize = tuple[float, float, float] | None
@@ -45,18 +46,25 @@ class OpenStack:
     shape_zyx: voxels along each axis.
     dtype: of the voxels; one-bit masks come as uint8, 0 and 255.
     grid: where the voxels lie.
+    is_probability: whether the file says that it is a segmentation of ours.
     """
 
     name: str
     shape_zyx: tuple[int, int, int]
     dtype: np.dtype[Any]
     grid: Grid
-    _tiff: OpenTiff
+    is_probability: bool
+    _image: OpenTiff | OpenZarr
     _plan: AxisPlan
+
+    @property
+    def chunk_zyx(self) -> tuple[int, int, int]:
+        """Voxels along each axis that are stored, and so read, together."""
+        return self._image.chunk_zyx(self._plan)
 
     def read(self, box: Box | None = None) -> NDArray[Any]:
         """The voxels of a box (the whole stack by default), (Z, Y, X), unchecked."""
-        array = self._tiff.read(self._plan, box or parse_roi(":,:,:", self.shape_zyx))
+        array = self._image.read(self._plan, box or parse_roi(":,:,:", self.shape_zyx))
         return array.astype(np.uint8) * np.uint8(255) if array.dtype == bool else array
 
 
@@ -86,15 +94,21 @@ def open_stack(
     source: Source, *, voxel_size_zyx: VoxelSize = None, channel: int | None = None
 ) -> Iterator[OpenStack]:
     """Open one channel of a z stack without reading its voxels. Errors as `read_volume`."""
-    with open_tiff(source) as tiff:
+    with _open_image(source) as image:
         try:
-            plan = plan_axes(tiff.axes, tiff.shape, channel)
+            plan = plan_axes(image.axes, image.shape, channel)
         except InputError as error:
-            raise InputError(f"{tiff.name}: {error}") from error
-        shape_zyx = (tiff.shape[plan.z], tiff.shape[plan.y], tiff.shape[plan.x])
-        grid = make_grid(tiff.placement(shape_zyx), voxel_size_zyx)
-        dtype = np.dtype(np.uint8) if tiff.dtype == bool else tiff.dtype
-        yield OpenStack(tiff.name, shape_zyx, dtype, grid, tiff, plan)
+            raise InputError(f"{image.name}: {error}") from error
+        shape_zyx = (image.shape[plan.z], image.shape[plan.y], image.shape[plan.x])
+        grid = make_grid(image.placement(shape_zyx), voxel_size_zyx)
+        dtype = np.dtype(np.uint8) if image.dtype == bool else image.dtype
+        yield OpenStack(image.name, shape_zyx, dtype, grid, image.is_probability, image, plan)
+
+
+def _open_image(source: Source) -> AbstractContextManager[OpenTiff | OpenZarr]:
+    if isinstance(source, Path) and source.is_dir():
+        return open_zarr(source)
+    return open_tiff(source)
 
 
 def read_volume(
@@ -107,7 +121,7 @@ def read_volume(
 ) -> Volume:
     """One channel of a z stack in memory.
 
-    source: a path, or a stream of a TIFF's bytes.
+    source: a path of a TIFF or of an OME-Zarr folder, or a stream of a TIFF's bytes.
     voxel_size_zyx: in um; overrides the file's own.
     channel: counted from 0; needed where there are several.
     roi: `Z0:Z1,Y0:Y1,X0:X1`; the grid's origin moves with it, so that coordinates stay those of
@@ -115,8 +129,8 @@ def read_volume(
     allow_uniform: accept a stack whose voxels are all equal, as an empty mask is.
 
     Raises InputError, in one line that says what to do, for everything that is not one channel
-    of a z stack of finite real numbers: no such file, not a TIFF, cut off, 2D, RGB, several
-    channels without a choice, a time series, empty, all one value, NaN, complex.
+    of a z stack of finite real numbers: no such file, neither a TIFF nor OME-Zarr, cut off, 2D,
+    RGB, several channels without a choice, a time series, empty, all one value, NaN, complex.
     """
     with open_stack(source, voxel_size_zyx=voxel_size_zyx, channel=channel) as stack:
         box = parse_roi(roi, stack.shape_zyx) if roi is not None else None
@@ -131,24 +145,26 @@ def describe_stack(
 ) -> StackDescription:
     """What a file holds, also where it cannot be segmented as it is (several channels, RGB, ...).
 
-    Raises InputError for a file that cannot be opened as a TIFF.
+    Raises InputError for what is neither a TIFF nor a Zarr store.
     """
-    with open_tiff(source) as tiff:
+    with _open_image(source) as image:
         shape_zyx, grid, problem = None, None, None
         try:
-            plan = plan_axes(tiff.axes, tiff.shape, channel)
+            plan = plan_axes(image.axes, image.shape, channel)
         except InputError as error:
             problem = str(error)
         else:
-            shape_zyx = (tiff.shape[plan.z], tiff.shape[plan.y], tiff.shape[plan.x])
-            grid = make_grid(tiff.placement(shape_zyx), voxel_size_zyx)
-        long = [(axis, size) for axis, size in zip(tiff.axes, tiff.shape, strict=True) if size != 1]
+            shape_zyx = (image.shape[plan.z], image.shape[plan.y], image.shape[plan.x])
+            grid = make_grid(image.placement(shape_zyx), voxel_size_zyx)
+        long = [
+            (axis, size) for axis, size in zip(image.axes, image.shape, strict=True) if size != 1
+        ]
         return StackDescription(
-            name=tiff.name,
+            name=image.name,
             axes="".join(axis for axis, _ in long),
             shape=tuple(size for _, size in long),
-            dtype=str(tiff.dtype),
-            compression=tiff.compression,
+            dtype=str(image.dtype),
+            compression=image.compression,
             channels=dict(long).get("C", 1),
             shape_zyx=shape_zyx,
             grid=grid,

@@ -19,6 +19,9 @@ from neurorecon.io.roi import Box
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import Placement, find_placement
 
+# What `tiff_writer` calls the image of a segmentation.
+PROBABILITY_NAME = "neurite probability"
+
 _CONVERT = "neurorecon reads TIFF stacks; convert it (in Fiji: File > Save As > Tiff)"
 _COPY_AGAIN = "copy or export it again"
 # Deflate and LZW reach 1000 to 3000 on an empty stack, zstd some 10,000; beyond is a lying header.
@@ -42,6 +45,18 @@ class OpenTiff:
     compression: str
     _file: tifffile.TiffFile
     _series: tifffile.TiffPageSeries
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether the metadata say that this is a segmentation of ours."""
+        return self._file.is_ome and PROBABILITY_NAME in (self._file.ome_metadata or "")
+
+    def chunk_zyx(self, plan: AxisPlan) -> tuple[int, int, int]:
+        """Voxels along each axis that are stored, and so read, together."""
+        height, width = self.shape[plan.y], self.shape[plan.x]
+        if self._series.dataoffset is not None or self._has_page_for_plane(plan):
+            return 1, height, width
+        return self.shape[plan.z], height, width
 
     def placement(self, shape_zyx: tuple[int, int, int]) -> Placement:
         """What the metadata say about voxel size and origin."""
@@ -70,14 +85,17 @@ class OpenTiff:
             # A copy, for what is mapped cannot be written and changes when the file does.
             return self._contiguous(offset)[where].copy()
         leading = self.shape[: min(plan.y, plan.x)]
-        pages = self._series.pages
-        if plan.z < len(leading) and len(pages) == np.prod(leading):
-            wanted = np.arange(len(pages)).reshape(leading)[where[: len(leading)]]
+        if self._has_page_for_plane(plan):
+            wanted = np.arange(len(self._series.pages)).reshape(leading)[where[: len(leading)]]
             planes = self._file.asarray(key=wanted.tolist(), series=self._series)
             # (n planes of Y, X and axes of one voxel) -> (n, ...)
             planes = planes.reshape(len(wanted), *self.shape[len(leading) :])
             return planes[(slice(None), *where[len(leading) :])]
         return self._series.asarray().reshape(self.shape)[where]
+
+    def _has_page_for_plane(self, plan: AxisPlan) -> bool:
+        leading = self.shape[: min(plan.y, plan.x)]
+        return plan.z < len(leading) and len(self._series.pages) == np.prod(leading)
 
     def _contiguous(self, offset: int) -> NDArray[Any]:
         """All values as they lie in the file, mapped into memory and not read yet."""

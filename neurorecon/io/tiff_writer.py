@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from neurorecon.io.atomic import atomic_output
+from neurorecon.io.tiff import PROBABILITY_NAME
 from neurorecon.volume import Grid
 
 # Offsets in a classic TIFF have 32 bits; the margin holds the pages' tags.
@@ -59,7 +60,7 @@ def write_slabs(
 
     slabs: (z, Y, X) uint8 each; together they have the shape `shape_zyx`.
     """
-    kind, name = np.dtype(np.uint8), "neurite probability"
+    kind, name = np.dtype(np.uint8), PROBABILITY_NAME
     if isinstance(target, Path):
         with atomic_output(target, overwrite) as temporary:
             _write(temporary, slabs, shape_zyx, grid, kind, name)
