@@ -40,6 +40,7 @@ def tree_distance(
     voxel_size_zyx: Sequence[float],
     origin_zyx: Sequence[float] = (0.0, 0.0, 0.0),
     reach: float = 0.0,
+    first_zyx: Sequence[int] = (0, 0, 0),
 ) -> NDArray[np.float32]:
     """Signed distance from each voxel centre to the surface of the tree drawn as tubes.
 
@@ -48,43 +49,47 @@ def tree_distance(
 
     radius: (n,) radius of each node, so that the caller decides how to clip or replace it.
     reach: how far outside the surface distances are wanted; voxels farther away hold +inf.
+    first_zyx: voxel that the result begins with, for a block of a larger stack; it then holds
+        exactly what the result for the whole stack holds there.
 
     Returns (Z, Y, X) float32, negative inside the tree.
     """
     distance = np.full(tuple(shape_zyx), np.inf, np.float32)
-    edges = morphology.edges
+    size, first = np.asarray(voxel_size_zyx, np.float64), np.asarray(first_zyx)
     lone = np.flatnonzero(morphology.degree == 0)
-    pairs = np.concatenate([edges, np.stack([lone, lone], axis=1)])
-    for child, parent in pairs:
-        _draw_cone(
-            distance,
-            (morphology.point_zyx[child] - origin_zyx, morphology.point_zyx[parent] - origin_zyx),
+    pairs = np.concatenate([morphology.edges, np.stack([lone, lone], axis=1)])
+    point = morphology.point_zyx - origin_zyx
+    ends = point[pairs]  # (m, 2, 3)
+    margin = radius[pairs].max(axis=1, initial=0.0)[:, None] + reach
+    low = np.ceil((ends.min(axis=1) - margin) / size)
+    high = np.floor((ends.max(axis=1) + margin) / size) + 1
+    low = np.clip(low, first, first + distance.shape).astype(np.int64)
+    high = np.clip(high, first, first + distance.shape).astype(np.int64)
+    for edge in np.flatnonzero((low < high).all(axis=1)):
+        box = tuple(slice(a, b) for a, b in zip(low[edge] - first, high[edge] - first, strict=True))
+        child, parent = pairs[edge]
+        surface = _cone_surface(
+            (low[edge], high[edge]),
+            (point[child], point[parent]),
             (float(radius[child]), float(radius[parent])),
-            np.asarray(voxel_size_zyx, np.float64),
-            reach,
+            size,
         )
+        surface[surface > reach] = np.inf
+        np.minimum(distance[box], surface, out=distance[box])
     return distance
 
 
-def _draw_cone(
-    distance: NDArray[np.float32],
+def _cone_surface(
+    voxels: tuple[NDArray[np.int64], NDArray[np.int64]],
     ends_zyx: tuple[NDArray[np.float64], NDArray[np.float64]],
     radii: tuple[float, float],
     voxel_size_zyx: NDArray[np.float64],
-    reach: float,
-) -> None:
-    """Lower `distance` around one edge, inside the edge's bounding box only."""
+) -> NDArray[np.float32]:
+    """Signed distance to one round cone, for the voxels from the first to before the second."""
     start, end = ends_zyx
-    margin = max(radii) + reach
-    low = np.ceil((np.minimum(start, end) - margin) / voxel_size_zyx).astype(int)
-    high = np.floor((np.maximum(start, end) + margin) / voxel_size_zyx).astype(int) + 1
-    low, high = np.maximum(low, 0), np.minimum(high, distance.shape)
-    if (low >= high).any():
-        return
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     z, y, x = (
         (np.arange(a, b) * size - origin).astype(np.float32)
-        for a, b, size, origin in zip(low, high, voxel_size_zyx, start, strict=True)
+        for a, b, size, origin in zip(*voxels, voxel_size_zyx, start, strict=True)
     )
     dz, dy, dx = (end - start).astype(np.float32)
     z, y = z[:, None, None], y[:, None]
@@ -92,9 +97,7 @@ def _draw_cone(
     along = (z * dz + y * dy + x * dx) / max(squared_length, np.finfo(np.float32).tiny)
     np.clip(along, 0.0, 1.0, out=along)
     apart = np.sqrt((z - along * dz) ** 2 + (y - along * dy) ** 2 + (x - along * dx) ** 2)
-    surface = apart - (radii[0] + along * (radii[1] - radii[0]))
-    surface[surface > reach] = np.inf
-    np.minimum(distance[box], surface, out=distance[box])
+    return apart - (radii[0] + along * (radii[1] - radii[0]))
 
 
 def in_voxels(morphology: Morphology, grid: Grid) -> Morphology:

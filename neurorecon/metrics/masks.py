@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,59 +14,109 @@ from neurorecon.geometry import tree_distance
 from neurorecon.morphology import Morphology
 
 Mask = NDArray[np.bool_]
-Box = tuple[slice, ...]
 
 FULL_SCALE = 255  # the largest value of an 8-bit probability stands for certainty
 TUBE_RADIUS = 2.0  # voxels: gold centrelines are off by up to that, and neurites 2 to 5 wide
 
 
-def foreground(stack: NDArray[Any], threshold: float = 0.5) -> Mask:
-    """Voxels of a mask, or of a probability from `threshold` (0 to 1) on.
+@dataclass(frozen=True, slots=True)
+class StackValues:
+    """What the voxels of a stack say about their meaning.
 
-    What `is_mask` is taken as it is. Otherwise a float stack is a probability from 0 to 1, and a
-    uint8 stack one from 0 to 255.
-
-    Raises InputError for anything else: labels, intensities, values outside the range.
+    dtype: of the voxels.
+    low, high: smallest and largest value; both 0 for a stack without voxels.
+    only: the one value besides 0, None where there are several; 0 where there is none.
     """
-    if is_mask(stack):
-        return stack != 0
-    if stack.dtype == np.uint8:
-        return stack >= threshold * FULL_SCALE
-    if stack.dtype.kind != "f":
-        raise InputError(
-            f"a stack of {stack.dtype} with many values is neither a mask nor a probability; give "
-            "a mask (0 and one other value) or a probability (uint8 up to 255, float up to 1)"
-        )
-    low, high = float(stack.min()), float(stack.max())
-    if not (low >= 0 and high <= 1):
-        raise InputError(
-            f"a stack of {stack.dtype} from {low:g} to {high:g} is no probability; scale it to "
-            "0 to 1, or give a mask (0 and one other value)"
-        )
-    return stack >= threshold
+
+    dtype: np.dtype[Any]
+    low: float
+    high: float
+    only: float | None
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether all voxels that are not 0 hold one and the same whole number, whichever it is.
+
+        So {0, 1}, {0, 255} and one label of a segmentation are masks, {0, 0.3} is a probability.
+        """
+        return self.dtype.kind == "b" or (self.only is not None and self.only % 1 == 0)
+
+    def foreground(self, voxels: NDArray[Any], threshold: float = 0.5) -> Mask:
+        """Voxels of a mask, or of a probability from `threshold` (0 to 1) on.
+
+        A float stack is a probability from 0 to 1, and a uint8 stack one from 0 to 255.
+
+        Raises InputError for anything else: labels, intensities, values outside the range.
+        """
+        if self.is_mask:
+            return voxels != 0
+        self.refuse_no_probability()
+        return voxels >= (threshold * FULL_SCALE if self.dtype == np.uint8 else threshold)
+
+    def refuse_no_probability(self) -> None:
+        """Raise InputError where the values are no probability."""
+        if self.dtype == np.uint8:
+            return
+        if self.dtype.kind != "f":
+            raise InputError(
+                f"a stack of {self.dtype} with many values is neither a mask nor a probability; "
+                "give a mask (0 and one other value), a probability (uint8 up to 255, float up to "
+                "1), or --labels if each value is one neuron"
+            )
+        if not (self.low >= 0 and self.high <= 1):
+            raise InputError(
+                f"a stack of {self.dtype} from {self.low:g} to {self.high:g} is no probability; "
+                "scale it to 0 to 1, or give a mask (0 and one other value)"
+            )
+
+
+def scan_values(blocks: Iterable[NDArray[Any]]) -> StackValues:
+    """What the voxels of a stack say, given its blocks (one at least)."""
+    found: list[StackValues] = [_values_of(block) for block in blocks]
+    only = {each.only for each in found} - {0}
+    return StackValues(
+        dtype=found[0].dtype,
+        low=min(each.low for each in found),
+        high=max(each.high for each in found),
+        only=None if len(only) > 1 else (only or {0.0}).pop(),
+    )
+
+
+def _values_of(block: NDArray[Any]) -> StackValues:
+    if block.size == 0:
+        return StackValues(block.dtype, 0.0, 0.0, 0.0)
+    low, high = block.min(), block.max()
+    only = high if high != 0 else low
+    # Plane by plane: what many values fill is found out early, and in little memory.
+    is_one = all(((plane == 0) | (plane == only)).all() for plane in block)
+    return StackValues(block.dtype, float(low), float(high), float(only) if is_one else None)
+
+
+def foreground(stack: NDArray[Any], threshold: float = 0.5) -> Mask:
+    """Foreground of a stack in memory, see `StackValues.foreground`."""
+    return scan_values([stack]).foreground(stack, threshold)
 
 
 def is_mask(stack: NDArray[Any]) -> bool:
-    """Whether all voxels that are not 0 hold one and the same whole number, whichever it is.
-
-    So {0, 1}, {0, 255} and one label of a segmentation are masks, {0, 0.3} is a probability.
-    """
-    if stack.dtype.kind == "b":
-        return True
-    values = stack[stack != 0]
-    return values.size == 0 or bool(values[0] % 1 == 0 and (values == values[0]).all())
+    """Whether a stack in memory is a mask, see `StackValues.is_mask`."""
+    return scan_values([stack]).is_mask
 
 
 def tree_mask(
-    tree_in_voxels: Morphology, shape_zyx: Sequence[int], radius: float = TUBE_RADIUS
+    tree_in_voxels: Morphology,
+    shape_zyx: Sequence[int],
+    radius: float = TUBE_RADIUS,
+    first_zyx: Sequence[int] = (0, 0, 0),
 ) -> Mask:
     """The tree drawn into a stack as tubes of one radius, in voxels along every axis.
 
     tree_in_voxels: its coordinates are (fractional) indices of the stack; its radii do not count,
         since annotators measure them in many ways or not at all.
+    shape_zyx, first_zyx: of the part of the stack that is wanted, and its first voxel.
     """
     radii = np.full(len(tree_in_voxels), radius)
-    return tree_distance(tree_in_voxels, radii, shape_zyx, (1.0, 1.0, 1.0)) <= 0
+    ones = (1.0, 1.0, 1.0)
+    return tree_distance(tree_in_voxels, radii, shape_zyx, ones, first_zyx=first_zyx) <= 0
 
 
 def check_shapes(test: NDArray[Any], gold: NDArray[Any]) -> None:
@@ -79,18 +130,3 @@ def check_shapes(test: NDArray[Any], gold: NDArray[Any]) -> None:
 
 def _shape(shape: Sequence[int]) -> str:
     return " x ".join(str(size) for size in shape)
-
-
-def foreground_box(*masks: Mask, margin: int = 0) -> Box:
-    """The smallest box around all foreground voxels, grown by `margin` inside the stack.
-
-    Empty masks give an empty box.
-    """
-    extents = []
-    for axis in range(masks[0].ndim):
-        others = tuple(other for other in range(masks[0].ndim) if other != axis)
-        hit = np.flatnonzero(np.logical_or.reduce([mask.any(axis=others) for mask in masks]))
-        if len(hit) == 0:
-            return (slice(0, 0),) * masks[0].ndim
-        extents.append(slice(max(int(hit[0]) - margin, 0), int(hit[-1]) + 1 + margin))
-    return tuple(extents)

@@ -1,12 +1,16 @@
-"""Dice, HD95, surfaces and skeletons equal MONAI's."""
+"""Scores of masks equal those of MONAI, SciPy and scikit-image."""
 
 import warnings
 
 import numpy as np
 import pytest
+import skimage.measure
+import skimage.metrics
+from scipy.spatial.distance import directed_hausdorff
 
-from neurorecon.metrics.surface import hd95, surface_distances
-from neurorecon.metrics.voxel import dice, morphological_skeleton
+from neurorecon.metrics.skeleton import morphological_skeleton
+from neurorecon.metrics.surface import hd95, surface, surface_distances
+from neurorecon.metrics.voxel import compare_masks, dice
 
 # MONAI warns about its own arguments.
 pytestmark = pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")
@@ -78,3 +82,46 @@ def test_skeleton_equals_that_of_the_cldice_paper(monai_metrics, seed):
     mask = blobs(seed)[0]
     expected = monai_metrics.losses.cldice.soft_skel(_batch(mask), 20)[0, 0].numpy() > 0.5
     np.testing.assert_array_equal(morphological_skeleton(mask), expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mean_surface_distances_equal_monais(monai_metrics, seed):
+    test, gold = blobs(seed)
+    found = compare_masks(test, gold, SIZE).surface
+    for ours, pair, symmetric in (
+        (found.test_to_gold, (test, gold), False),
+        (found.gold_to_test, (gold, test), False),
+        (found.mean, (test, gold), True),
+    ):
+        expected = monai_metrics.metrics.compute_average_surface_distance(
+            y_pred=_batch(pair[0]),
+            y=_batch(pair[1]),
+            include_background=True,
+            symmetric=symmetric,
+            spacing=SIZE,
+        ).item()
+        assert ours == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hausdorff_equals_scipys_and_scikit_images(seed):
+    test, gold = blobs(seed)
+    outlines = surface(test), surface(gold)
+    points = [np.argwhere(outline) * SIZE for outline in outlines]
+    expected = max(directed_hausdorff(*points)[0], directed_hausdorff(*points[::-1])[0])
+    assert compare_masks(test, gold, SIZE).surface.hausdorff == pytest.approx(expected)
+    in_voxels = skimage.metrics.hausdorff_distance(*outlines)
+    assert compare_masks(test, gold).surface.hausdorff == pytest.approx(in_voxels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_overlap_and_components_equal_scikit_images(seed):
+    test, gold = blobs(seed)
+    scores = compare_masks(test, gold)
+    table = skimage.metrics.contingency_table(gold.astype(int), test.astype(int)).toarray()
+    (_, extra), (missed, shared) = table
+    assert scores.iou == pytest.approx(shared / (shared + extra + missed))
+    assert scores.overlap.precision == pytest.approx(shared / (shared + extra))
+    assert scores.overlap.recall == pytest.approx(shared / (shared + missed))
+    for mask, count in ((test, scores.test_components), (gold, scores.gold_components)):
+        assert skimage.measure.label(mask, connectivity=3).max() == count

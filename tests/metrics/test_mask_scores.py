@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
 from neurorecon.errors import InputError
-from neurorecon.metrics.masks import foreground, foreground_box, is_mask, tree_mask
+from neurorecon.metrics.masks import foreground, is_mask, tree_mask
+from neurorecon.metrics.skeleton import DEEPEST, morphological_skeleton
 from neurorecon.metrics.surface import hd95
-from neurorecon.metrics.voxel import cldice, compare_masks, dice, morphological_skeleton
+from neurorecon.metrics.voxel import cldice, compare_masks, dice
 from neurorecon.morphology import Morphology
 
 SHAPE = (7, 11, 13)
@@ -35,6 +36,25 @@ def test_shifted_cubes():
     assert scores.overlap.precision == scores.overlap.recall == pytest.approx(2 / 3)
     assert scores.hd95 == pytest.approx(0.5)  # one voxel along x
     assert (scores.test_voxels, scores.gold_voxels) == (27, 27)
+
+
+def test_surface_distances_in_both_directions():
+    """A plane 2 voxels before another, and an island 5 voxels beyond: counted by hand."""
+    gold = box(3, slice(2, 4), slice(2, 6))  # 8 voxels
+    test = box(1, slice(2, 4), slice(2, 6)) | box(3, slice(2, 3), slice(11, 12))
+    surface = compare_masks(test, gold, SIZE).surface
+    assert surface.test_to_gold == pytest.approx((8 * 4.0 + 3.0) / 9)
+    assert surface.gold_to_test == pytest.approx((2 * 3.5 + 2 * 3.0 + 4 * 4.0) / 8, abs=0.3)
+    assert surface.mean == pytest.approx((9 * surface.test_to_gold + 8 * surface.gold_to_test) / 17)
+    assert surface.hausdorff == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("apart", "pieces"), [(1, 1), (2, 2)])
+def test_components_touch_by_a_corner(apart, pieces):
+    mask = box(1, 2, 3) | box(1 + apart, 2 + apart, 3 + apart)
+    scores = compare_masks(mask, box(1, 2, 3))
+    assert (scores.test_components, scores.gold_components) == (pieces, 1)
+    assert scores.betti0_error == pieces - 1
 
 
 def test_distance_of_two_points_is_physical():
@@ -68,7 +88,8 @@ def test_empty_masks_have_the_diagonal_as_distance():
 def test_a_mask_against_itself_is_perfect(mask):
     scores = compare_masks(mask, mask, SIZE)
     assert scores.dice == scores.iou == scores.cldice == 1
-    assert scores.hd95 == 0
+    assert scores.hd95 == scores.surface.mean == scores.surface.hausdorff == 0
+    assert scores.betti0_error == 0
 
 
 def test_other_shapes_are_refused_by_name():
@@ -101,6 +122,19 @@ def test_cldice_sees_a_gap_and_forgives_width():
 
 def test_a_full_stack_ends():
     assert cldice(np.ones(SHAPE, bool), np.ones(SHAPE, bool)) == 1
+
+
+def test_the_inside_of_a_cell_body_is_no_centreline():
+    """Only its middle is deeper than the limit; without one a soma would outvote its neurites."""
+    z, y, x = np.ogrid[:150, :150, :150]
+    ball = (z - 75) ** 2 + (y - 75) ** 2 + (x - 75) ** 2 <= 72**2
+    skeleton = morphological_skeleton(ball)
+    assert not skeleton[75, 75, 75]
+    assert not skeleton[75 - 5 : 75 + 5, 75 - 5 : 75 + 5, 75 - 5 : 75 + 5].any()
+    thin = np.zeros(SHAPE, bool)
+    thin[3:6, 3:6] = True
+    assert morphological_skeleton(thin).any()
+    assert DEEPEST == 64
 
 
 # ------------------------------------------------------------------- masks and probabilities
@@ -136,12 +170,6 @@ def test_probabilities_are_cut_at_the_threshold(stack):
 def test_what_is_neither_is_refused(stack):
     with pytest.raises(InputError, match="mask"):
         foreground(stack)
-
-
-def test_box_around_foreground():
-    one, other = box(2, 3, 4), box(5, 3, 12)
-    assert foreground_box(one, other, margin=1) == (slice(1, 7), slice(2, 5), slice(3, 14))
-    assert one[foreground_box(np.zeros(SHAPE, bool))].size == 0
 
 
 def test_a_tree_is_drawn_with_one_radius():
