@@ -31,7 +31,7 @@ from ablation_scores import best_threshold, probability, score_mask, score_tree
 from neurorecon.commands.train import load_labelled_stack
 from neurorecon.config import LabelConfig, LossConfig, TrainConfig
 from neurorecon.io.pairs import Pair
-from neurorecon.model.runtime import prepared_cpu
+from neurorecon.model.runtime import Compute, prepared_cpu
 from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
@@ -155,7 +155,7 @@ class Bench:
             loss=LossConfig(cldice=row.cldice),
         )
         sampler = PatchSampler(self.training, config)
-        trainer = Trainer(SupervisedTask(network, sampler, torch.device("cpu")), config)
+        trainer = Trainer(SupervisedTask(network, sampler, Compute()), config)
         start = time.process_time()
         trainer.run(lambda step, figures: None)
         seconds = time.process_time() - start

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from neurorecon.commands.distill import load_unlabelled_stack
 from neurorecon.config import TrainConfig
 from neurorecon.model.config import StudentConfig
+from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
@@ -114,7 +115,7 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
         stacks = [load_unlabelled_stack(path) for path in sorted(_unlabelled(arguments.data))]
         config = TrainConfig(steps=DISTILLATION_STEPS)
-        task = DistillationTask(student, teacher, PatchSampler(stacks, config), torch.device("cpu"))
+        task = DistillationTask(student, teacher, PatchSampler(stacks, config), Compute())
         trainer = Trainer(task, config)
         trainer.run(lambda step, figures: None)
         weights = trainer.averaged_weights()

@@ -28,6 +28,11 @@ class AugmentConfig:
 
     zoom_share: share of crops that are rescaled; zoom_z, zoom_xy: range of the factors, so that one
         model serves voxels of other sizes.
+    elastic_share: share of crops that are bent; elastic_spacing: voxels between independent
+        displacements; elastic_sigma: their standard deviation in voxels. Neurites bend by nature,
+        so that little is needed.
+    invert_share: share of crops whose contrast is inverted, for a model that is to read
+        dark-on-bright stacks without being told; `segment --invert` costs no capacity.
     gain, gamma: ranges of contrast changes; offset: standard deviation of a shift of background.
     gradient: largest linear change of background across a crop (uneven illumination).
     blur_share, blur_sigma: share of crops blurred, and the range in voxels.
@@ -37,6 +42,10 @@ class AugmentConfig:
     zoom_share: float = 0.4
     zoom_z: tuple[float, float] = (0.7, 1.4)
     zoom_xy: tuple[float, float] = (0.8, 1.25)
+    elastic_share: float = 0.2
+    elastic_spacing: float = 16.0
+    elastic_sigma: float = 1.5
+    invert_share: float = 0.0
     gain: tuple[float, float] = (0.6, 1.6)
     gamma: tuple[float, float] = (0.7, 1.4)
     offset: float = 0.1
@@ -63,7 +72,8 @@ class LossConfig:
 class TrainConfig:
     """One training run.
 
-    steps: optimiser steps. batch_size: crops a step.
+    steps: optimiser steps. batch_size: crops at once, in each process. accumulate: batches that one
+        step adds up, where memory is too small for a larger batch.
     patch_zyx: size of a crop in voxels; a multiple of the token size.
     near_neurite: share of crops centred near labelled neurite, which fills 0.3 % of the voxels.
     learning_rate: of convolutions and heads; encoder_rate: the transformer's as a share of it,
@@ -76,6 +86,7 @@ class TrainConfig:
 
     steps: int = 2000
     batch_size: int = 2
+    accumulate: int = 1
     patch_zyx: tuple[int, int, int] = (32, 64, 64)
     near_neurite: float = 0.8
     learning_rate: float = 1e-3

@@ -16,7 +16,7 @@ from neurorecon.io.checkpoint import provenance, save_checkpoint
 from neurorecon.io.stack import read_volume
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import estimate_scale
-from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
+from neurorecon.model.runtime import Compute, DeviceName, choose_device, prepared_cpu
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
@@ -59,7 +59,7 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     if request.config.steps > 0:
         stacks = [load_unlabelled_stack(path) for path in request.stacks]
         task = DistillationTask(
-            student.to(device), teacher, PatchSampler(stacks, request.config), device
+            student.to(device), teacher, PatchSampler(stacks, request.config), Compute(device)
         )
         trainer = Trainer(task, request.config)
         with progress(request.config.steps, 0) as on_step:

@@ -28,7 +28,7 @@ from neurorecon.io.stack import read_volume
 from neurorecon.io.swc import read_swc
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import estimate_scale
-from neurorecon.model.runtime import DeviceName, choose_device, prepared_cpu
+from neurorecon.model.runtime import Compute, DeviceName, choose_device, prepared_cpu
 from neurorecon.model.segmenter import Segmenter, build_segmenter, size_multiple_zyx
 from neurorecon.segmentation.predictor import Predictor, default_batch_size
 from neurorecon.training.calibration import calibrate
@@ -82,7 +82,7 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     }
 
     sampler = PatchSampler(stacks, request.config)
-    trainer = Trainer(SupervisedTask(model.to(device), sampler, device), request.config)
+    trainer = Trainer(SupervisedTask(model.to(device), sampler, Compute(device)), request.config)
     if state is not None:
         _refuse_other_run(state_file, state["run"], run)
         trainer.load_state(state["trainer"])

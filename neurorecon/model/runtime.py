@@ -6,6 +6,7 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -52,6 +53,18 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
         major, _ = torch.cuda.get_device_capability(device)
         return torch.bfloat16 if major >= 8 else torch.float16
     return torch.float16 if device.type == "mps" else torch.float32
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where a network runs, and the number format of its arithmetic."""
+
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype = torch.float32
+
+    def autocast(self) -> torch.autocast:
+        """A context in which layers that can take the shorter format do."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from neurorecon.config import AugmentConfig
+from neurorecon.model.intensity import LOWEST
 
 Image = NDArray[np.float32]
 Label = NDArray[np.uint8]
@@ -41,8 +42,31 @@ def turn(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     return image, label
 
 
+def bend(
+    image: Image, label: Label, config: AugmentConfig, rng: np.random.Generator
+) -> tuple[Image, Label]:
+    """Some crops bent smoothly: each axis displaced by a random field of low resolution."""
+    if rng.random() >= config.elastic_share:
+        return image, label
+    coarse = [max(2, round(n / config.elastic_spacing) + 1) for n in image.shape]
+    fields = rng.normal(0.0, config.elastic_sigma, (3, *coarse))
+    factors = np.array(image.shape) / coarse
+    place = np.stack(
+        [
+            ndimage.zoom(field, factors, order=2, mode="nearest", grid_mode=True) + index
+            for field, index in zip(fields, np.indices(image.shape, np.float32), strict=True)
+        ]
+    ).astype(np.float32)
+    return (
+        ndimage.map_coordinates(image, place, order=1, mode="nearest"),
+        ndimage.map_coordinates(label, place, order=0, mode="nearest"),
+    )
+
+
 def change_look(image: Image, config: AugmentConfig, rng: np.random.Generator) -> Image:
-    """Random blur, contrast, uneven background and noise."""
+    """Random polarity, blur, contrast, uneven background and noise."""
+    if rng.random() < config.invert_share:
+        image = np.maximum(-image, np.float32(LOWEST))
     if rng.random() < config.blur_share:
         image = ndimage.gaussian_filter(image, rng.uniform(*config.blur_sigma))
     gain = np.exp(rng.uniform(*np.log(config.gain)))

@@ -17,37 +17,53 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import Teacher
+from neurorecon.training.parallel import shared
 from neurorecon.training.patches import PatchSampler
 
 AXES_ZYX = (2, 3, 4)  # of (N, C, Z, Y, X)
+
+
+class ProjectedEncoder(nn.Module):
+    """The student's encoder, and a projection of its tokens to the teacher's width."""
+
+    def __init__(self, encoder: nn.Module, width: int, teacher_width: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projection = nn.Linear(width, teacher_width)
+
+    def forward(self, stack: Tensor) -> Tensor:
+        """(N, 1, Z, Y, X) to projected tokens (N, z, y, x, D'), D' the teacher's width."""
+        return self.projection(self.encoder(stack).movedim(1, -1))
 
 
 class DistillationTask:
     """Unlabelled crops; the loss is the cosine distance to the teacher, mean over three views."""
 
     def __init__(
-        self, student: Segmenter, teacher: Teacher, sampler: PatchSampler, device: torch.device
+        self, student: Segmenter, teacher: Teacher, sampler: PatchSampler, compute: Compute
     ) -> None:
-        encoder, width = student.encoder, student.config.width
-        projection = nn.Linear(width, teacher.width)
-        self.model = nn.ModuleDict({"encoder": encoder, "projection": projection}).to(device)
-        self.teacher = teacher.to(device)
+        width = student.config.width
+        self.model = ProjectedEncoder(student.encoder, width, teacher.width).to(compute.device)
+        self.teacher = teacher.to(compute.device)
         self.sampler = sampler
-        self.device = device
+        self.compute = compute
         self.token_size_zyx = student.config.token_size_zyx
+        self._network = shared(self.model, sampler.processes)
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters of the transformer."""
-        return self.model["encoder"].parameters()
+        return self.model.encoder.parameters()
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int, part: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, and the mean cosine similarity."""
-        images, _ = self.sampler.batch(step)
-        rng = np.random.default_rng((self.sampler.config.seed, step, len(AXES_ZYX)))
-        stack = torch.from_numpy(images).to(self.device)
-        tokens = self.model["encoder"](stack)
+        images, _ = self.sampler.batch(step, part)
+        rng = np.random.default_rng((self.sampler.config.seed, step, part, len(AXES_ZYX)))
+        stack = torch.from_numpy(images).to(self.compute.device)
+        with self.compute.autocast():
+            tokens = self._network(stack)
         distances = [self._view_distance(stack, tokens, axis, rng) for axis in AXES_ZYX]
         loss = torch.stack(distances).mean()
         return loss, {"similarity": 1 - loss.item()}
@@ -55,16 +71,18 @@ class DistillationTask:
     def _view_distance(
         self, stack: Tensor, tokens: Tensor, axis: int, rng: np.random.Generator
     ) -> Tensor:
-        """Cosine distance for one random slab along one axis."""
-        count = tokens.shape[axis]
+        """Cosine distance for one random slab along one axis (2, 3, 4 of the stack)."""
+        count = tokens.shape[axis - 1]
         thickness = int(rng.integers(1, count + 1))
         first = int(rng.integers(count - thickness + 1))
         side = self.token_size_zyx[axis - 2]
         slab = stack.narrow(axis, first * side, thickness * side)
-        own = tokens.narrow(axis, first, thickness).mean(axis)  # (N, D, rows, columns)
-        wanted = self.teacher(as_picture(slab.amax(axis)[:, 0]), (own.shape[2], own.shape[3]))
-        projected = self.model["projection"](own.movedim(1, -1))  # (N, rows, columns, D')
-        similarity = functional.cosine_similarity(projected, wanted.movedim(1, -1), dim=-1)
+        own = tokens.narrow(axis - 1, first, thickness).mean(axis - 1)  # (N, rows, columns, D')
+        with self.compute.autocast():
+            wanted = self.teacher(as_picture(slab.amax(axis)[:, 0]), (own.shape[1], own.shape[2]))
+        similarity = functional.cosine_similarity(
+            own.float(), wanted.float().movedim(1, -1), dim=-1
+        )
         return 1 - similarity.mean()
 
 

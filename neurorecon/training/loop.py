@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from neurorecon.config import TrainConfig
 from neurorecon.errors import NeuroreconError
+from neurorecon.model.runtime import Compute
 
 # (steps in all, steps done) -> a context whose value is told each step's number and figures.
 StepProgress = Callable[[int, int], AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -26,12 +27,17 @@ class Task(Protocol):
         """What is trained, averaged and saved."""
         ...
 
+    @property
+    def compute(self) -> Compute:
+        """Where, and in which arithmetic."""
+        ...
+
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters of the transformer, which learn at their own rate."""
         ...
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        """The loss of step number `step`, and figures to report."""
+    def loss(self, step: int, part: int) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one of the batches that step number `step` adds up, and figures to report."""
         ...
 
 
@@ -45,28 +51,45 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(parameter_groups(task, config), betas=config.betas)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.averaged = AveragedModel(task.model, avg_fn=self._average)
+        # Small gradients vanish in float16 unless the loss is scaled up; other formats need none.
+        self.scaler = torch.amp.GradScaler(
+            task.compute.device.type, enabled=task.compute.dtype == torch.float16
+        )
 
     def run(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
         """Train from the present step to the last; `on_step` gets each step's number and figures.
 
         NeuroreconError if the loss is no longer finite.
         """
-        self.task.model.train()
         while self.step < self.config.steps:
-            loss, figures = self.task.loss(self.step)
+            self.task.model.train()
+            rate = self.optimizer.param_groups[0]["lr"]
+            figures = self._add_gradients()
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.task.model.parameters(), self.config.clip_norm)
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.schedule.step()
+            self.averaged.update_parameters(self.task.model)
+            self.step += 1
+            on_step(self.step, {**figures, "rate": rate})
+
+    def _add_gradients(self) -> dict[str, float]:
+        """Gradients of the step's batches, and the mean of their figures."""
+        parts = self.config.accumulate
+        mean: dict[str, float] = {}
+        for part in range(parts):
+            loss, figures = self.task.loss(self.step, part)
             if not math.isfinite(loss.item()):
                 raise NeuroreconError(
                     f"the loss became {loss.item()} at step {self.step}; "
                     "train again with a lower --learning-rate"
                 )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.task.model.parameters(), self.config.clip_norm)
-            self.optimizer.step()
-            self.schedule.step()
-            self.averaged.update_parameters(self.task.model)
-            self.step += 1
-            on_step(self.step, {"loss": loss.item(), **figures})
+            self.scaler.scale(loss / parts).backward()
+            for name, value in {"loss": loss.item(), **figures}.items():
+                mean[name] = mean.get(name, 0.0) + value / parts
+        return mean
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """The averaged weights of the task's module."""
@@ -80,6 +103,7 @@ class Trainer:
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -89,6 +113,7 @@ class Trainer:
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
 
     def _average(self, mean: Tensor, latest: Tensor, count: int | Tensor) -> Tensor:
         """Moving average whose memory grows with the run, so that short runs forget their start."""

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from neurorecon.config import LossConfig
 from neurorecon.training.labels import IGNORED, NEURITE
+from neurorecon.training.parallel import summed
 
 # Keeps the Dice loss of a batch without neurite finite, and its gradient small.
 DICE_SMOOTHING = 1.0
@@ -23,22 +24,26 @@ def segmentation_loss(
     logits, label: (N, 1, Z, Y, X); label as `labels` defines it, IGNORED voxels left out.
     Source: V-Net (Milletari et al., 3DV 2016) for the soft Dice loss.
     """
-    counted = label != IGNORED
-    if not counted.any():
-        return logits.sum() * 0.0, {"dice": 1.0}
-    target = (label == NEURITE)[counted].to(logits.dtype)
-    chosen = logits[counted]
-    probability = torch.sigmoid(chosen)
-    overlap = 2 * (probability * target).sum() + DICE_SMOOTHING
-    dice_loss = 1 - overlap / (probability.sum() + target.sum() + DICE_SMOOTHING)
-    loss = config.dice * dice_loss
-    if config.cross_entropy:
-        loss = loss + config.cross_entropy * functional.binary_cross_entropy_with_logits(
-            chosen, target
+    counted = (label != IGNORED).to(logits.dtype)
+    target = (label == NEURITE).to(logits.dtype)
+    probability = torch.sigmoid(logits)
+    cross_entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    shared, marked, neurite, surprise, voxels = summed(
+        torch.stack(
+            [
+                (probability * target).sum(),
+                (probability * counted).sum(),
+                target.sum(),
+                (cross_entropy * counted).sum(),
+                counted.sum(),
+            ]
         )
+    )
+    dice = (2 * shared + DICE_SMOOTHING) / (marked + neurite + DICE_SMOOTHING)
+    loss = config.dice * (1 - dice) + config.cross_entropy * surprise / voxels.clamp(min=1)
     if config.cldice:
-        loss = loss + config.cldice * soft_cldice_loss(torch.sigmoid(logits), label)
-    return loss, {"dice": 1 - dice_loss.item()}
+        loss = loss + config.cldice * soft_cldice_loss(probability, label)
+    return loss * (voxels > 0), {"dice": dice.item()}
 
 
 def soft_cldice_loss(probability: Tensor, label: Tensor) -> Tensor:
@@ -51,8 +56,18 @@ def soft_cldice_loss(probability: Tensor, label: Tensor) -> Tensor:
     counted = (label != IGNORED).to(probability.dtype)
     predicted = soft_skeleton(probability) * counted
     wanted = soft_skeleton(target)
-    precision = ((predicted * target).sum() + DICE_SMOOTHING) / (predicted.sum() + DICE_SMOOTHING)
-    recall = ((wanted * probability).sum() + DICE_SMOOTHING) / (wanted.sum() + DICE_SMOOTHING)
+    inside, drawn, found, all_wanted = summed(
+        torch.stack(
+            [
+                (predicted * target).sum(),
+                predicted.sum(),
+                (wanted * probability).sum(),
+                wanted.sum(),
+            ]
+        )
+    )
+    precision = (inside + DICE_SMOOTHING) / (drawn + DICE_SMOOTHING)
+    recall = (found + DICE_SMOOTHING) / (all_wanted + DICE_SMOOTHING)
     return 1 - 2 * precision * recall / (precision + recall)
 
 

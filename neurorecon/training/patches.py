@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from neurorecon.config import TrainConfig
 from neurorecon.model.intensity import IntensityScale
-from neurorecon.training.augment import change_look, draw_zoom, resample, turn
+from neurorecon.training.augment import bend, change_look, draw_zoom, resample, turn
 from neurorecon.training.labels import IGNORED, NEURITE
+from neurorecon.training.parallel import Processes
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,30 @@ class TrainingStack:
 
 
 class PatchSampler:
-    """Draws augmented batches; the batch of a step depends on seed and step alone.
+    """Draws augmented batches; the crops of a step depend on seed, step and their number alone.
 
-    So a resumed run sees what an unbroken one would have seen.
+    So a resumed run sees what an unbroken one would have seen, and several processes see together
+    what one with the larger batch would.
     """
 
-    def __init__(self, stacks: Sequence[TrainingStack], config: TrainConfig) -> None:
+    def __init__(
+        self,
+        stacks: Sequence[TrainingStack],
+        config: TrainConfig,
+        processes: Processes = Processes(),
+    ) -> None:
         self.stacks = stacks
         self.config = config
+        self.processes = processes
 
-    def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def batch(self, step: int, part: int = 0) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Images (N, 1, Z, Y, X) and labels of the same shape (all IGNORED without labels)."""
-        rng = np.random.default_rng((self.config.seed, step))
-        crops = [self._crop(rng) for _ in range(self.config.batch_size)]
+        size = self.config.batch_size
+        first = (part * self.processes.count + self.processes.rank) * size
+        crops = [
+            self._crop(np.random.default_rng((self.config.seed, step, number)))
+            for number in range(first, first + size)
+        ]
         images, labels = zip(*crops, strict=True)
         return np.stack(images)[:, None], np.stack(labels)[:, None]
 
@@ -61,6 +73,7 @@ class PatchSampler:
         image, label = _cut(stack, self._corner(stack, size, rng), size)
         image, label = resample(image, label, patch)
         image, label = turn(image, label, rng)
+        image, label = bend(image, label, self.config.augment, rng)
         image = change_look(image, self.config.augment, rng)
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
 

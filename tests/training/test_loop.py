@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from neurorecon.config import TrainConfig
 from neurorecon.errors import NeuroreconError
+from neurorecon.model.runtime import Compute
 from neurorecon.training.loop import Trainer, parameter_groups
 
 
@@ -14,12 +15,13 @@ class _Regression:
 
     def __init__(self) -> None:
         torch.manual_seed(0)
+        self.compute = Compute()
         self.model = nn.ModuleDict({"encoder": nn.Linear(3, 4), "head": nn.Linear(4, 1)})
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         return self.model["encoder"].parameters()
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int, part: int) -> tuple[Tensor, dict[str, float]]:
         generator = torch.Generator().manual_seed(step)
         points = torch.randn(8, 3, generator=generator)
         wanted = points.sum(1, keepdim=True)

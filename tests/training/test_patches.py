@@ -12,7 +12,14 @@ from neurorecon.training.patches import PatchSampler, TrainingStack
 PATCH = (8, 16, 16)
 CONFIG = TrainConfig(batch_size=3, patch_zyx=PATCH)
 PLAIN = AugmentConfig(
-    zoom_share=0, gain=(1, 1), gamma=(1, 1), offset=0, gradient=0, blur_share=0, noise=0
+    zoom_share=0,
+    elastic_share=0,
+    gain=(1, 1),
+    gamma=(1, 1),
+    offset=0,
+    gradient=0,
+    blur_share=0,
+    noise=0,
 )
 
 

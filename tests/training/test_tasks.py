@@ -8,6 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 from neurorecon.config import TrainConfig
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import IntensityScale
+from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import Teacher
 from neurorecon.training.distillation import DistillationTask, as_picture
@@ -16,7 +17,7 @@ from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
 
-CPU = torch.device("cpu")
+CPU = Compute()
 STUDENT = StudentConfig(width=24, heads=2, depth=1, channels=(4, 4, 4, 4))
 CONFIG = TrainConfig(steps=60, patch_zyx=(8, 16, 16), learning_rate=1e-2, ema_decay=0.8)
 
