@@ -46,13 +46,21 @@ class EdgeIndex:
         return middle, edge, 0.5 * float((length / count).max())
 
     def distance(self, point_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) distance of each of the points (n, 3) to the nearest edge, in their unit.
+        """(n,) distance of each of the points (n, 3) to the nearest edge, in their unit."""
+        return self.nearest(point_zyx)[0]
+
+    def nearest(
+        self, point_zyx: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distance (n,) of each point (n, 3) to the nearest edge, and the row (n,) of that edge.
 
         Exact: the edges of the nearest pieces give an upper bound, and a piece that was not
         looked at can win only if its middle is nearer than that bound plus `reach`. Points for
         which the farthest candidate does not rule this out look at more.
+
+        Rows count `Morphology.edges`, or the nodes of a tree without edges.
         """
-        result = np.empty(len(point_zyx))
+        result, winner = np.empty(len(point_zyx)), np.empty(len(point_zyx), np.int64)
         pending = np.arange(len(point_zyx))
         candidates = min(_FIRST_CANDIDATES, self._middles.n)
         while len(pending):
@@ -60,16 +68,18 @@ class EdgeIndex:
             left = []
             for first in range(0, len(pending), size):
                 rows = pending[first : first + size]
-                result[rows], settled = self._among(point_zyx[rows], candidates)
+                result[rows], winner[rows], settled = self._among(point_zyx[rows], candidates)
                 left.append(rows[~settled])
             pending = np.concatenate(left)
             candidates = min(candidates * _MORE_CANDIDATES, self._middles.n)
-        return result
+        return result, winner
 
     def _among(
         self, point_zyx: NDArray[np.float64], candidates: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Distance (n,) to the edges of the nearest pieces, and whether no other can be nearer."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Distance (n,) to the edges of the nearest pieces, the nearest edge (n,), and whether no
+        other can be nearer (n,).
+        """
         to_middle, piece = self._middles.query(
             point_zyx, k=np.arange(1, candidates + 1), workers=-1
         )
@@ -81,10 +91,13 @@ class EdgeIndex:
         np.divide(fraction, squared_length, out=fraction, where=squared_length > 0)
         np.clip(fraction, 0.0, 1.0, out=fraction)
         apart -= fraction[..., None] * along
-        best = np.sqrt(np.einsum("ncj,ncj->nc", apart, apart).min(axis=1))
+        squared = np.einsum("ncj,ncj->nc", apart, apart)
+        place = squared.argmin(axis=1)
+        rows = np.arange(len(place))
+        best, winner = np.sqrt(squared[rows, place]), edge[rows, place]
         if candidates == self._middles.n:
-            return best, np.ones(len(best), bool)
-        return best, to_middle[:, -1] >= best + self._reach
+            return best, winner, np.ones(len(best), bool)
+        return best, winner, to_middle[:, -1] >= best + self._reach
 
 
 def edge_ends(morphology: Morphology) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

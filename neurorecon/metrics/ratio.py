@@ -1,4 +1,4 @@
-"""Precision, recall and F1, with one convention for what cannot be divided."""
+"""Scores of two sides: precision, recall and F1, and scores that have two directions."""
 
 from __future__ import annotations
 
@@ -27,3 +27,17 @@ def agreement_of_counts(matched: int, test: int, gold: int) -> Agreement:
     if test == 0 and gold == 0:
         return Agreement(1.0, 1.0)
     return Agreement(matched / test if test else 0.0, matched / gold if gold else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """A score in both directions, and the mean of the two."""
+
+    test_to_gold: float
+    gold_to_test: float
+    mean: float
+
+    @classmethod
+    def of(cls, test_to_gold: float, gold_to_test: float) -> Directed:
+        """Both directions weigh the same."""
+        return cls(test_to_gold, gold_to_test, (test_to_gold + gold_to_test) / 2)

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from neurorecon.errors import InputError
 from neurorecon.metrics.matching import PointMatch, match_points
 from neurorecon.metrics.nearest import EdgeIndex, edge_ends
-from neurorecon.metrics.ratio import Agreement
+from neurorecon.metrics.pair import check_pair
+from neurorecon.metrics.ratio import Agreement, Directed
 from neurorecon.morphology import Morphology
+
+_ROUNDING = 1e-9  # of a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,6 @@ class TreeScoring:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value}; give a length above 0, in voxels")
-
-
-@dataclass(frozen=True, slots=True)
-class Directed:
-    """A score in both directions, and the mean of the two."""
-
-    test_to_gold: float
-    gold_to_test: float
-    mean: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +114,15 @@ def compare_trees(
     tree has no nodes, the units differ, or a limit is not above 0.
     """
     limits = tolerance if isinstance(tolerance, TreeScoring) else TreeScoring(tolerance)
-    _check(test, gold)
+    check_pair(test, gold)
     out, back = _one_way(test, gold, limits), _one_way(gold, test, limits)
     substantial = [each for each in (out.dsa, back.dsa) if each is not None]
     dsa = sum(substantial) / len(substantial) if substantial else 0.0
     return TreeScores(
         length=Agreement(out.near_share, back.near_share),
-        esa=Directed(out.esa, back.esa, (out.esa + back.esa) / 2),
+        esa=Directed.of(out.esa, back.esa),
         dsa=Directed(out.dsa or 0.0, back.dsa or 0.0, dsa),
-        pds=Directed(out.pds, back.pds, (out.pds + back.pds) / 2),
+        pds=Directed.of(out.pds, back.pds),
         forks=_match_nodes(test, gold, test.forks, gold.forks, limits.match_radius),
         tips=_match_nodes(test, gold, test.tips, gold.tips, limits.match_radius),
         test=TreeSize(len(test), len(test.roots), test.length),
@@ -136,20 +130,9 @@ def compare_trees(
     )
 
 
-def _check(test: Morphology, gold: Morphology) -> None:
-    for name, tree in (("test", test), ("gold", gold)):
-        if len(tree) == 0:
-            raise InputError(f"the {name} tree has no nodes; give a tree with at least one")
-    if test.unit != gold.unit:
-        raise InputError(
-            f"the test is in {test.unit} and the gold in {gold.unit}; give the voxel size"
-        )
-
-
 def _one_way(tree: Morphology, other: Morphology, limits: TreeScoring) -> _OneWay:
     """Distances from points along `tree` to the nearest edge of `other`."""
-    point, weight = vaa3d_points(tree, limits.step)
-    distance = EdgeIndex(other).distance(point)
+    distance, weight = distances_along(tree, EdgeIndex(other), limits.step)
     near = weight[distance <= limits.tolerance].sum() if len(other.edges) else 0.0
     far = distance[distance >= limits.substantial]
     return _OneWay(
@@ -172,15 +155,48 @@ def vaa3d_points(
     Returns the points (p, 3) and the length (p,) that each stands for; their sum is the tree's.
     """
     start, end = edge_ends(morphology)
-    length = np.linalg.norm(end - start, axis=1)
-    count = (1.0 + length / step + 0.5).astype(np.int64)
+    edge, fraction, weight = _places(np.linalg.norm(end - start, axis=1), step)
+    return start[edge] + fraction[:, None] * (end - start)[edge], weight
+
+
+def distances_along(
+    tree: Morphology, other: EdgeIndex, step: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance (p,) of each of `vaa3d_points` to the nearest edge of the other tree, and the length
+    (p,) that it stands for. A node ends several edges but is looked up once.
+    """
+    edges = tree.edges
+    if not len(edges):
+        return other.distance(tree.point_zyx), np.zeros(len(tree))
+    child, parent = edges.T
+    start, end = tree.point_zyx[child], tree.point_zyx[parent]
+    edge, fraction, weight = _places(tree.edge_length, step)
+    at_node = other.distance(tree.point_zyx)
+    distance = np.where(fraction == 0.0, at_node[child[edge]], at_node[parent[edge]])
+    inner = np.flatnonzero((fraction > 0.0) & (fraction < 1.0))
+    edge, fraction = edge[inner], fraction[inner, None]
+    distance[inner] = other.distance(start[edge] + fraction * (end - start)[edge])
+    return distance, weight
+
+
+def point_count(length: NDArray[np.float64], step: float) -> NDArray[np.int64]:
+    """How many points Vaa3D places on edges of these lengths; a hair more than L, so that rounding
+    does not decide on edges of exactly 0.5, 1.5, ... steps.
+    """
+    return (1.0 + length / step + 0.5 + _ROUNDING).astype(np.int64)
+
+
+def _places(
+    length: NDArray[np.float64], step: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Edge (p,), place on it (p,) from 0 to 1, and length (p,) of each of the points."""
+    count = point_count(length, step)
     edge = np.repeat(np.arange(len(count)), count)
     place = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
     gaps = np.maximum(count - 1, 1)[edge]
-    point = start[edge] + (place / gaps)[:, None] * (end - start)[edge]
     half = length[edge] / gaps / 2  # half of the gap on each side of a point
     sides = np.where(count[edge] == 1, 2, (place > 0).astype(int) + (place < count[edge] - 1))
-    return point, half * sides
+    return edge, place / gaps, half * sides
 
 
 def _match_nodes(

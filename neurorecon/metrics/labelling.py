@@ -1,0 +1,158 @@
+"""Gold trees whose nodes know the segment they lie in: of a label volume, or of test trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from neurorecon.errors import InputError
+from neurorecon.metrics.nearest import EdgeIndex
+from neurorecon.morphology import Morphology
+
+OMITTED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTree:
+    """A gold neuron with short edges, and the segment of each node.
+
+    tree: (n,) nodes, no edge longer than the step it was divided with.
+    label: (n,) int64 segment of each node; 0 where it is in none.
+    """
+
+    tree: Morphology
+    label: NDArray[np.int64]
+
+
+def label_by_volume(
+    gold: Morphology, labels: NDArray[np.integer], step: float = 1.0
+) -> LabelledTree:
+    """Label a tree, in voxel indices of the volume, by the voxels that its nodes lie in.
+
+    labels: (Z, Y, X) segment of each voxel, 0 is background; nodes outside of it are in none.
+    step: longest edge, in voxels, so that a gold of few nodes is labelled between them too.
+    """
+    if gold.unit != "voxel":
+        raise InputError("the gold is in µm and a label volume in voxels; give --voxel-size Z Y X")
+    tree = subdivided(gold, step)
+    index = np.floor(tree.point_zyx + 0.5).astype(np.int64)
+    inside = ((index >= 0) & (index < labels.shape)).all(axis=1)
+    label = np.zeros(len(tree), np.int64)
+    label[inside] = labels[tuple(index[inside].T)]
+    return LabelledTree(tree, bridged(tree, label))
+
+
+def label_by_trees(
+    gold: Morphology, tests: Sequence[Morphology], tolerance: float, step: float = 1.0
+) -> LabelledTree:
+    """Label a tree by the test trees: 1 for the first of `tests`, 2 for the second, ...
+
+    A node belongs to the test whose edges are nearest, if within the tolerance. Where two tests run
+    side by side, a stretch between nodes of one of them that is within its tolerance stays with it.
+
+    tolerance, step: in the unit of the trees.
+    """
+    tree = subdivided(gold, step)
+    together = joined(tests)
+    distance, edge = EdgeIndex(together).nearest(tree.point_zyx)
+    test_of_node = np.repeat(np.arange(1, len(tests) + 1), [len(test) for test in tests])
+    test_of_edge = test_of_node[together.edges[:, 0]] if len(together.edges) else test_of_node
+    label = np.where(distance <= tolerance, test_of_edge[edge], OMITTED)
+    for rows, around in enclosed_runs(tree, label):
+        if label[rows[0]] != OMITTED:
+            beside = EdgeIndex(tests[around - 1]).distance(tree.point_zyx[rows])
+            if (beside <= tolerance).all():
+                label[rows] = around
+    return LabelledTree(tree, bridged(tree, label))
+
+
+def joined(trees: Sequence[Morphology]) -> Morphology:
+    """All trees as one morphology, row after row; at least one, all in one unit."""
+    first = np.cumsum([0, *(len(tree) for tree in trees)])
+    parents = [
+        np.where(tree.parent >= 0, tree.parent + start, -1)
+        for tree, start in zip(trees, first, strict=False)
+    ]
+    return Morphology(
+        np.concatenate([tree.point_zyx for tree in trees]),
+        np.concatenate([tree.radius for tree in trees]),
+        np.concatenate(parents),
+        np.concatenate([tree.kind for tree in trees]),
+        trees[0].unit,
+    )
+
+
+def subdivided(morphology: Morphology, step: float) -> Morphology:
+    """The same trees with nodes added so that no edge is longer than `step`."""
+    child, parent = morphology.edges.T
+    pieces = np.maximum(np.ceil(morphology.edge_length / step - 1e-9), 1).astype(np.int64)
+    inner = pieces - 1
+    edge = np.repeat(np.arange(len(inner)), inner)
+    place = np.arange(len(edge)) - np.repeat(np.cumsum(inner) - inner, inner) + 1
+    fraction = (place / pieces[edge])[:, None]
+    start, end = morphology.point_zyx[child[edge]], morphology.point_zyx[parent[edge]]
+    first = len(morphology) + np.cumsum(inner) - inner  # row of each edge's first new node
+    new_parent = np.where(
+        place < inner[edge], first[edge] + place, parent[edge]
+    )  # a chain from the child to the parent
+    all_parents = np.concatenate([morphology.parent, new_parent])
+    cut = inner > 0
+    all_parents[child[cut]] = first[cut]
+    radius = morphology.radius
+    return replace(
+        morphology,
+        point_zyx=np.concatenate([morphology.point_zyx, start + fraction * (end - start)]),
+        radius=np.concatenate([radius, radius[child[edge]]]),
+        parent=all_parents,
+        kind=np.concatenate([morphology.kind, morphology.kind[child[edge]]]),
+    )
+
+
+def bridged(tree: Morphology, label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels in which an omitted stretch between nodes of one and the same segment is in it too.
+
+    The gold leaves a thin segment for a few voxels where the two are not aligned; that the segment
+    goes on is what counts. Stretches that end in a tip stay omitted.
+    """
+    result = label.copy()
+    for rows, around in enclosed_runs(tree, label):
+        if label[rows[0]] == OMITTED:
+            result[rows] = around
+    return result
+
+
+def enclosed_runs(
+    tree: Morphology, label: NDArray[np.int64]
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Runs of one label that leave into one and the same other segment in two or more places.
+
+    Returns the rows of each run, and the segment around it.
+    """
+    run = runs(tree, label)
+    child, parent = tree.edges.T
+    crossing = np.flatnonzero(run[child] != run[parent])
+    inner = np.concatenate([run[child[crossing]], run[parent[crossing]]])
+    outer = np.concatenate([label[parent[crossing]], label[child[crossing]]])
+    count = int(run.max()) + 1
+    exits = np.bincount(inner, minlength=count)
+    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(low, inner, outer)
+    np.maximum.at(high, inner, outer)
+    chosen = np.flatnonzero((exits >= 2) & (low == high) & (low != OMITTED))
+    order = np.argsort(run, kind="stable")
+    first = np.searchsorted(run[order], np.arange(count + 1))
+    return [(order[first[each] : first[each + 1]], int(low[each])) for each in chosen]
+
+
+def runs(tree: Morphology, label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) number of the connected stretch of equal labels that each node is in."""
+    child, parent = tree.edges.T
+    same = label[child] == label[parent]
+    ones = np.ones(np.count_nonzero(same), np.int8)
+    links = coo_array((ones, (child[same], parent[same])), shape=(len(tree), len(tree)))
+    return connected_components(links, directed=False)[1].astype(np.int64)
