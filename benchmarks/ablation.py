@@ -137,7 +137,7 @@ class Bench:
         folder = self._folder(name)
         joined = folder / "gold_tree.swc"
         tree = joined if joined.exists() else folder / "gold.swc"
-        return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), LabelConfig())
+        return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), LabelConfig()).stack
 
     def _folder(self, name: str) -> Path:
         (stack,) = self.arguments.data.glob(f"*/{name}/stack.tif")
@@ -155,7 +155,7 @@ class Bench:
             loss=LossConfig(cldice=row.cldice),
         )
         sampler = PatchSampler(self.training, config)
-        trainer = Trainer(SupervisedTask(network, sampler, Compute()), config)
+        trainer = Trainer(SupervisedTask(network, sampler, Compute(torch.device("cpu"))), config)
         start = time.process_time()
         trainer.run(lambda step, figures: None)
         seconds = time.process_time() - start
@@ -195,7 +195,7 @@ class Bench:
         label = LabelConfig(least_radius=2.0, largest_radius=2.0, ignored_shell=1.0)
         joined = folder / "gold_tree.swc"
         tree = joined if joined.exists() else folder / "gold.swc"
-        stack = load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label)
+        stack = load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label).stack
         return stack.label == 1
 
 

@@ -115,7 +115,9 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
         stacks = [load_unlabelled_stack(path) for path in sorted(_unlabelled(arguments.data))]
         config = TrainConfig(steps=DISTILLATION_STEPS)
-        task = DistillationTask(student, teacher, PatchSampler(stacks, config), Compute())
+        task = DistillationTask(
+            student, teacher, PatchSampler(stacks, config), Compute(torch.device("cpu"))
+        )
         trainer = Trainer(task, config)
         trainer.run(lambda step, figures: None)
         weights = trainer.averaged_weights()

@@ -23,29 +23,30 @@ from neurorecon.training.patches import TrainingStack
 from neurorecon.volume import Grid
 
 TOLERANCE_VOXELS = 4.0
-PRIOR_LOGIT = 4.0  # about what `train` finds on these stacks
+MIDDLE_LOGIT, LOGITS_PER_UNIT = 6.0, 3.0
 
 
 def probability(network: nn.Module, stack: TrainingStack) -> NDArray[np.uint8]:
     """The whole stack through the network, window by window as `segment` does.
 
-    Networks trained on crops near neurite find it too likely; `train` corrects that at its end, and
-    here one constant does, so that the 255 levels lie where the threshold will be.
+    Networks trained on crops near neurite find it too likely, and too wide, since the shell around
+    labels does not count. `train` corrects that at its end. Here the logits are moved and squeezed,
+    so that the 255 levels lie where the best threshold of any row may be.
     """
     plan = plan_windows(stack.array.shape, size_multiple_zyx(network.config))
-    predict = Predictor(_Sparse(network), torch.device("cpu"), torch.float32)
+    predict = Predictor(_Squeezed(network), torch.device("cpu"), torch.float32)
     return segment_array(
         stack.array, stack.scale, plan, predict, CPU_BATCH, on_voxels=lambda count: None
     )
 
 
-class _Sparse(nn.Module):
+class _Squeezed(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, stack: torch.Tensor) -> torch.Tensor:
-        return self.network(stack) - PRIOR_LOGIT
+        return (self.network(stack) - MIDDLE_LOGIT) / LOGITS_PER_UNIT
 
 
 def best_threshold(

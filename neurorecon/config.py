@@ -69,6 +69,25 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class SimulatedConfig:
+    """Simulated stacks that are mixed into the training data.
+
+    share: of the crops. pool: stacks in use at a time; renewed_after: steps until all are replaced,
+        since making one takes as long as a step.
+    shape_zyx: of each, in voxels; a few crops wide.
+    voxel_um: range of the voxel size in the plane; anisotropy: of the one along z against it; what
+        confocal and light-sheet microscopes give.
+    """
+
+    share: float = 0.0
+    pool: int = 4
+    renewed_after: int = 40
+    shape_zyx: tuple[int, int, int] = (48, 112, 112)
+    voxel_um: tuple[float, float] = (0.2, 0.6)
+    anisotropy: tuple[float, float] = (1.0, 4.0)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
@@ -100,6 +119,7 @@ class TrainConfig:
     loss: LossConfig = LossConfig()
     label: LabelConfig = LabelConfig()
     augment: AugmentConfig = AugmentConfig()
+    simulated: SimulatedConfig = SimulatedConfig()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint's metadata."""

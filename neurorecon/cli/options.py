@@ -77,6 +77,25 @@ DeviceOption = Annotated[
         rich_help_panel=COMPUTE_PANEL,
     ),
 ]
+
+
+class Precision(StrEnum):
+    """Number format of the network's arithmetic."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Arithmetic; auto is fp32 on a CPU, and half precision on a GPU.",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
 BatchCrops = Annotated[
     int,
     typer.Option(

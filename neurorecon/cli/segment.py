@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,18 +17,11 @@ from neurorecon.cli.options import (
     Device,
     DeviceOption,
     Overwrite,
+    Precision,
+    PrecisionOption,
     VoxelSize,
 )
 from neurorecon.errors import InputError
-
-
-class Precision(StrEnum):
-    """Number format of the network's arithmetic."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
 
 
 def segment(
@@ -74,13 +66,7 @@ def segment(
         ),
     ] = None,
     device: DeviceOption = Device.auto,
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            help="Arithmetic; auto is fp32 on a CPU, and half precision on a GPU.",
-            rich_help_panel=COMPUTE_PANEL,
-        ),
-    ] = Precision.auto,
+    precision: PrecisionOption = Precision.auto,
     batch_size: Annotated[
         str,
         typer.Option(

@@ -1,8 +1,9 @@
-"""Which stacks and trees belong together: a folder of `name.tif` + `name.swc`, or a CSV file."""
+"""Which files belong together: a folder of `name.tif` + `name.swc`, or rows of a CSV file."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,30 +11,43 @@ from neurorecon.errors import InputError
 from neurorecon.volume import Unit
 
 COLUMNS = ("image", "swc")
-_DERIVED = ("_seg", "_label")
+_MASK = "mask"
+_LABEL_SUFFIX = "_label"
+_DERIVED = ("_seg", _LABEL_SUFFIX)
 _TIFF = {".tif", ".tiff"}
+Row = dict[str, str | None]
 _UNITS: dict[str, Unit | None] = {"um": "um", "voxel": "voxel", "": None}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A stack and its tree.
+    """A stack and its truth, a tree or a mask.
 
+    swc, mask: one of the two; the other is None.
     swc_unit: of the tree's coordinates where its own header does not say it; None where nobody
         says it (µm by the SWC standard, if the stack's voxel size is known).
     voxel_size_zyx_um: None where the stack's own metadata is to be taken.
     """
 
     image: Path
-    swc: Path
-    swc_unit: Unit | None
+    swc: Path | None
+    swc_unit: Unit | None = None
     voxel_size_zyx_um: tuple[float, float, float] | None = None
+    mask: Path | None = None
+
+    @property
+    def truth(self) -> Path:
+        """The file of the tree or of the mask."""
+        truth = self.swc or self.mask
+        assert truth is not None
+        return truth
 
 
 def find_pairs(source: Path) -> list[Pair]:
     """The pairs of a folder or CSV file.
 
-    A CSV has the columns `image` and `swc` (relative to the CSV's folder), and if wanted
+    In a folder, `name.tif` belongs to `name.swc`, or else to the mask `name_label.tif`. A CSV has
+    the columns `image` and `swc` or `mask` (relative to the CSV's folder), and if wanted
     `swc_units` (`um` or `voxel`) and `voxel_size` ("z,y,x" in µm).
 
     InputError where there is none, a file is missing, or a cell is not understood.
@@ -51,44 +65,79 @@ def _pairs_in_folder(folder: Path) -> list[Pair]:
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in _TIFF and not path.stem.endswith(_DERIVED)
     ]
-    pairs = [
-        Pair(path, path.with_suffix(".swc"), None)
-        for path in stacks
-        if path.with_suffix(".swc").is_file()
-    ]
+    pairs = [pair for pair in map(_pair_of_stack, stacks) if pair is not None]
     if not pairs:
         raise InputError(
-            f"{folder}: {len(stacks)} TIFF stacks, none with a tree beside it; "
-            "put name.swc beside name.tif"
+            f"{folder}: {len(stacks)} TIFF stacks, none with a tree or a mask beside it; "
+            "put name.swc (or name_label.tif) beside name.tif"
         )
     return pairs
 
 
+def _pair_of_stack(stack: Path) -> Pair | None:
+    swc, mask = stack.with_suffix(".swc"), stack.with_name(f"{stack.stem}{_LABEL_SUFFIX}.tif")
+    if swc.is_file():
+        return Pair(stack, swc)
+    return Pair(stack, None, mask=mask) if mask.is_file() else None
+
+
 def _pairs_in_table(path: Path) -> list[Pair]:
+    rows = table_rows(path, ())
+    if not (COLUMNS[0] in rows[0][1] and {COLUMNS[1], _MASK} & rows[0][1].keys()):
+        raise InputError(f"{path}: expected a header line with the columns image,swc or image,mask")
+    return [_pair_of_row(path, line, row) for line, row in rows]
+
+
+def _pair_of_row(path: Path, line: int, row: Row) -> Pair:
+    image = file_of_row(path, line, row, COLUMNS[0])
+    if (row.get(_MASK) or "").strip():
+        size = voxel_size_of_row(path, line, row)
+        return Pair(image, None, None, size, file_of_row(path, line, row, _MASK))
+    swc = file_of_row(path, line, row, COLUMNS[1] if COLUMNS[1] in row else _MASK)
+    unit, size = swc_unit_of_row(path, line, row), voxel_size_of_row(path, line, row)
+    return Pair(image, swc, unit, size)
+
+
+def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
+    """The rows of a CSV file with their lines.
+
+    InputError where it is no CSV file, has none of `columns`, or no row.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV text file ({error})") from error
-    if not rows or not set(COLUMNS) <= rows[0].keys():
-        raise InputError(f"{path}: expected a header line with the columns image,swc and a row")
-    return [_pair_of_row(path, line, row) for line, row in enumerate(rows, start=2)]
+    if not rows or not set(columns) <= rows[0][1].keys():
+        names = ",".join(columns or COLUMNS)
+        raise InputError(f"{path}: expected a header line with the columns {names} and a row")
+    return rows
 
 
-def _pair_of_row(path: Path, line: int, row: dict[str, str | None]) -> Pair:
-    image, swc = (path.parent / (row[name] or "").strip() for name in COLUMNS)
-    for file in (image, swc):
-        if not file.is_file():
-            raise InputError(f"{path}, line {line}: {file} does not exist")
+def file_of_row(path: Path, line: int, row: Row, column: str) -> Path:
+    """The file that a row names, relative to the folder of its CSV; it must exist."""
+    named = (row[column] or "").strip()
+    if not named:
+        raise InputError(f"{path}, line {line}: {column} is empty; give the name of a file")
+    if not (path.parent / named).exists():
+        raise InputError(
+            f"{path}, line {line}: {path.parent / named} does not exist; names are relative to the "
+            "folder of the CSV file"
+        )
+    return path.parent / named
+
+
+def swc_unit_of_row(path: Path, line: int, row: Row) -> Unit | None:
+    """What `swc_units` says; None where it is left out."""
     unit = (row.get("swc_units") or "").strip()
     if unit not in _UNITS:
         raise InputError(f"{path}, line {line}: swc_units is {unit!r}; give um or voxel")
-    return Pair(image, swc, _UNITS[unit], _voxel_size(path, line, row))
+    return _UNITS[unit]
 
 
-def _voxel_size(
-    path: Path, line: int, row: dict[str, str | None]
-) -> tuple[float, float, float] | None:
+def voxel_size_of_row(path: Path, line: int, row: Row) -> tuple[float, float, float] | None:
+    """What `voxel_size` says, in µm; None where it is left out."""
     text = (row.get("voxel_size") or "").strip()
     if not text:
         return None

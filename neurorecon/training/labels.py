@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from neurorecon.config import LabelConfig
 from neurorecon.geometry import tree_distance
@@ -26,4 +27,15 @@ def label_from_tree(
     label = np.full(shape_zyx, BACKGROUND, np.uint8)
     label[distance <= config.ignored_shell] = IGNORED
     label[distance <= 0] = NEURITE
+    return label
+
+
+def label_from_mask(mask: NDArray[np.bool_], config: LabelConfig) -> NDArray[np.uint8]:
+    """BACKGROUND, NEURITE or IGNORED for each voxel of a mask (Z, Y, X) that a person painted.
+
+    What is painted is neurite at its own width; the shell around it is as for trees.
+    """
+    label = np.where(mask, np.uint8(NEURITE), np.uint8(BACKGROUND))
+    outside = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
+    label[~mask & (outside <= config.ignored_shell)] = IGNORED
     return label

@@ -32,11 +32,14 @@ class Processes:
         return self.rank == 0
 
 
+ALONE = Processes()
+
+
 @contextmanager
 def joined_processes() -> Iterator[Processes]:
     """The processes that `torchrun` started, ready to talk to each other; else this one alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes()
+        yield ALONE
         return
     cuda = torch.cuda.is_available()
     if cuda:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from neurorecon.config import TrainConfig
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.training.augment import bend, change_look, draw_zoom, resample, turn
 from neurorecon.training.labels import IGNORED, NEURITE
-from neurorecon.training.parallel import Processes
+from neurorecon.training.parallel import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,14 @@ class TrainingStack:
         return np.flatnonzero(self.label == NEURITE)
 
 
+class Simulation(Protocol):
+    """A source of simulated stacks."""
+
+    def draw(self, step: int, rng: np.random.Generator) -> TrainingStack:
+        """One of the stacks that serve a step."""
+        ...
+
+
 class PatchSampler:
     """Draws augmented batches; the crops of a step depend on seed, step and their number alone.
 
@@ -48,9 +56,11 @@ class PatchSampler:
         self,
         stacks: Sequence[TrainingStack],
         config: TrainConfig,
-        processes: Processes = Processes(),
+        processes: Processes = ALONE,
+        simulated: Simulation | None = None,
     ) -> None:
         self.stacks = stacks
+        self.simulated = simulated
         self.config = config
         self.processes = processes
 
@@ -59,14 +69,16 @@ class PatchSampler:
         size = self.config.batch_size
         first = (part * self.processes.count + self.processes.rank) * size
         crops = [
-            self._crop(np.random.default_rng((self.config.seed, step, number)))
+            self._crop(step, np.random.default_rng((self.config.seed, step, number)))
             for number in range(first, first + size)
         ]
         images, labels = zip(*crops, strict=True)
         return np.stack(images)[:, None], np.stack(labels)[:, None]
 
-    def _crop(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        stack = self.stacks[int(rng.integers(len(self.stacks)))]
+    def _crop(
+        self, step: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        stack = self._stack(step, rng)
         patch = self.config.patch_zyx
         zoom = draw_zoom(self.config.augment, rng)
         size = tuple(max(1, round(p / f)) for p, f in zip(patch, zoom, strict=True))
@@ -77,12 +89,19 @@ class PatchSampler:
         image = change_look(image, self.config.augment, rng)
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
 
+    def _stack(self, step: int, rng: np.random.Generator) -> TrainingStack:
+        if self.simulated is not None and rng.random() < self.config.simulated.share:
+            return self.simulated.draw(step, rng)
+        return self.stacks[int(rng.integers(len(self.stacks)))]
+
     def _corner(
         self, stack: TrainingStack, size: tuple[int, ...], rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """First voxel of the next crop: near labelled neurite, or anywhere."""
         room = np.maximum(np.array(stack.array.shape) - size, 0)
         if stack.label is None or rng.random() >= self.config.near_neurite:
+            return rng.integers(0, room + 1)
+        if not len(stack.neurite_index):
             return rng.integers(0, room + 1)
         flat = stack.neurite_index[rng.integers(len(stack.neurite_index))]
         voxel = np.array(np.unravel_index(flat, stack.array.shape))

@@ -2,6 +2,8 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner, Result
 
 from neurorecon.cli.app import app
-from neurorecon.commands import train as command
+from neurorecon.commands.train import run as command
 from neurorecon.io.swc import write_swc
 from neurorecon.morphology import Morphology
 from neurorecon.training.supervised import SupervisedTask
@@ -130,10 +132,10 @@ def test_an_interrupt_finishes_the_step_and_keeps_the_state(
     assert _train(tmp_path / "data", whole, *options).exit_code == 0
     loss = SupervisedTask.loss
 
-    def interrupted_in_the_middle(task: SupervisedTask, step: int) -> Any:
+    def interrupted_in_the_middle(task: SupervisedTask, step: int, part: int) -> Any:
         if step == 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return loss(task, step)
+        return loss(task, step, part)
 
     monkeypatch.setattr(SupervisedTask, "loss", interrupted_in_the_middle)
     stopped = _train(tmp_path / "data", broken, *options)
@@ -180,3 +182,109 @@ def test_bad_data_is_refused_by_name_before_training(tmp_path: Path, small_model
         assert result.exit_code == 2 and cure in result.stderr, result.stderr
     assert "--resume" in _train(data, out, *options, "--resume").stderr
     assert not out.exists()
+
+
+def test_on_validation_stacks_the_best_weights_and_threshold_are_kept(
+    tmp_path: Path, small_model: Path
+) -> None:
+    _write_pair(tmp_path / "data", "a")
+    _write_pair(tmp_path / "kept_out", "b")
+    out = tmp_path / "model.safetensors"
+    options = ("--init", small_model, "--steps", 6, "--learning-rate", 0.05)
+    validation = ("--validation", tmp_path / "kept_out", "--validate-every", 2)
+    result = _train(tmp_path / "data", out, *options, *validation)
+    assert result.exit_code == 0, result.stderr
+    rows = _figures(tmp_path / "model_log")
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    scores = {int(row["step"]): float(row["validation_f1"]) for row in rows if row["validation_f1"]}
+    assert sorted(scores) == [2, 4, 6]
+    selected = _metadata(out)["provenance"]["selected"]
+    assert selected["step"] == max(scores, key=lambda step: scores[step])
+    assert selected["f1"] == pytest.approx(max(scores.values()))
+    assert _metadata(out)["provenance"]["validation"]["stacks"] == ["kept_out/b.tif"]
+    for picture in ("curves.png", "predictions.png"):
+        assert (tmp_path / "model_log" / picture).read_bytes().startswith(b"\x89PNG")
+    assert list((tmp_path / "model_log" / "events").glob("events.out.tfevents.*"))
+
+    same = ("--validation", tmp_path / "data", "--overwrite")
+    result = _train(tmp_path / "data", out, *options, *same)
+    assert result.exit_code == 2 and "data/a.tif" in result.stderr
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    with (folder / "figures.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_resumed_run_has_the_figures_of_an_unbroken_one(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_pair(tmp_path / "data", "a")
+    _write_pair(tmp_path / "kept_out", "b")
+    options = ("--init", small_model, "--steps", 6, "--accumulate", 2, "--simulated", 0.5)
+    options = (*options, "--validation", tmp_path / "kept_out", "--validate-every", 2)
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    assert _train(tmp_path / "data", whole, *options).exit_code == 0
+    monkeypatch.setattr(command, "STEPS_BETWEEN_STATES", 3)
+    loss = SupervisedTask.loss
+
+    def killed_in_step_five(task: SupervisedTask, step: int, part: int) -> Any:
+        if (step, part) == (4, 1):
+            raise MemoryError("as if killed")
+        return loss(task, step, part)
+
+    monkeypatch.setattr(SupervisedTask, "loss", killed_in_step_five)
+    assert _train(tmp_path / "data", broken, *options).exit_code == 1
+    monkeypatch.setattr(SupervisedTask, "loss", loss)
+    assert len(_figures(tmp_path / "broken_log")) == 4
+    resumed = _train(tmp_path / "data", broken, *options, "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert _figures(tmp_path / "broken_log") == _figures(tmp_path / "whole_log")
+    weights, wanted = load_file(broken), load_file(whole)
+    for name in wanted:
+        np.testing.assert_array_equal(weights[name], wanted[name])
+
+
+def test_masks_are_labels_too(tmp_path: Path, small_model: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "model.safetensors"
+    _write_pair(data, "a")
+    (data / "a.swc").unlink()
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[8:22, 5:60, 20:30] = 255
+    tifffile.imwrite(data / "a_label.tif", mask)
+    options = ("--init", small_model, "--steps", 2)
+    assert _train(data, out, *options).exit_code == 0
+    (tmp_path / "pairs.csv").write_text("image,mask\ndata/a.tif,data/a_label.tif\n")
+    validation = ("--validation", tmp_path / "pairs.csv", "--overwrite")
+    assert "in --data and in --validation" in _train(data, out, *options, *validation).stderr
+    tifffile.imwrite(data / "a_label.tif", mask[:-1])
+    result = _train(data, out, *options, "--overwrite")
+    assert result.exit_code == 2 and "33 x 66 x 68" in result.stderr
+    tifffile.imwrite(data / "a_label.tif", np.zeros_like(mask))
+    result = _train(data, out, *options, "--overwrite")
+    assert result.exit_code == 2 and "marks no neurite" in result.stderr
+
+
+def test_two_processes_train_what_one_does_with_the_doubled_batch(
+    tmp_path: Path, small_model: Path
+) -> None:
+    _write_pair(tmp_path / "data", "a")
+    common = ["--data", tmp_path / "data", "--init", small_model, "--steps", 4, "--cldice", 0.5]
+    alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
+    assert _train(*common[1:2], alone, *common[2:], "--batch-size", 4).exit_code == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    arguments = ["-m", "neurorecon", "train", *common, "--batch-size", 2, "--out", together]
+    done = subprocess.run(
+        [*launch, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(together)]
+    weights, wanted = load_file(together), load_file(alone)
+    start = load_file(small_model)
+    for name in wanted:
+        np.testing.assert_allclose(weights[name], wanted[name], atol=2e-5, rtol=1e-3)
+    assert any((weights[name] != start[name]).any() for name in wanted)

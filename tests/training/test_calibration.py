@@ -5,6 +5,7 @@ import torch
 from neurorecon.commands.train import calibrate_weights
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.intensity import IntensityScale
+from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.training.calibration import calibrate
 from neurorecon.training.labels import BACKGROUND, NEURITE
@@ -88,7 +89,7 @@ def test_training_shifts_the_output_so_that_one_half_is_the_threshold() -> None:
     label[logits > np.quantile(logits, 0.9)] = NEURITE
     stack = TrainingStack("s", array, _Identity(0, 1), label)
     before = weights["head.bias"].item()
-    found = calibrate_weights(model, weights, [stack], torch.device("cpu"), seed=0)
+    found = calibrate_weights(model, weights, [stack], Compute(torch.device("cpu")), seed=0)
     assert found is not None
     assert weights["head.bias"].item() == pytest.approx(before - found["logit"])
     shifted = logits - found["logit"]

@@ -15,7 +15,7 @@ class _Regression:
 
     def __init__(self) -> None:
         torch.manual_seed(0)
-        self.compute = Compute()
+        self.compute = Compute(torch.device("cpu"))
         self.model = nn.ModuleDict({"encoder": nn.Linear(3, 4), "head": nn.Linear(4, 1)})
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:

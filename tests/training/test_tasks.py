@@ -17,7 +17,7 @@ from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
 
-CPU = Compute()
+CPU = Compute(torch.device("cpu"))
 STUDENT = StudentConfig(width=24, heads=2, depth=1, channels=(4, 4, 4, 4))
 CONFIG = TrainConfig(steps=60, patch_zyx=(8, 16, 16), learning_rate=1e-2, ema_decay=0.8)
 
