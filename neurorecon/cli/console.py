@@ -60,6 +60,27 @@ def voxel_progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def case_progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar over cases; the value yielded is told the name of each before it begins."""
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+    columns = (_bar(), TextColumn("{task.completed}/{task.total}  {task.fields[name]}"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=_stderr(), disable=not is_terminal()
+    ) as progress:
+        task = progress.add_task("", total=total, name="")
+        started = False
+
+        def begin(name: str) -> None:
+            nonlocal started
+            progress.update(task, name=name, advance=int(started))
+            started = True
+
+        yield begin
+        progress.update(task, completed=total, name="")
+
+
+@contextmanager
 def step_progress(
     total: int, done: int, label: str
 ) -> Iterator[Callable[[int, dict[str, float]], None]]:

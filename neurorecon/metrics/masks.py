@@ -119,11 +119,11 @@ def tree_mask(
     return tree_distance(tree_in_voxels, radii, shape_zyx, ones, first_zyx=first_zyx) <= 0
 
 
-def check_shapes(test: NDArray[Any], gold: NDArray[Any]) -> None:
+def check_shapes(test_zyx: Sequence[int], gold_zyx: Sequence[int]) -> None:
     """Raise InputError where two stacks do not cover the same voxels."""
-    if test.shape != gold.shape:
+    if tuple(test_zyx) != tuple(gold_zyx):
         raise InputError(
-            f"the test has the shape {_shape(test.shape)} and the gold {_shape(gold.shape)} "
+            f"the test has the shape {_shape(test_zyx)} and the gold {_shape(gold_zyx)} "
             "(z x y x x voxels); give two stacks of the same grid"
         )
 

@@ -18,20 +18,26 @@ _QUERIED_AT_ONCE = 1 << 20  # points: some 40 MiB of temporaries
 
 
 @dataclass(frozen=True, slots=True)
-class SurfaceDistance:
-    """Distances of surface voxels to the other mask's nearest, in the unit of the voxel size.
-
-    test_to_gold, gold_to_test: the directed means.
-    mean: of all distances of both directions together (average symmetric surface distance).
-    hd95: the larger of the two directed 95th percentiles.
-    hausdorff: the largest distance of all.
-    """
+class Directions:
+    """A distance in each direction, and the one number for both."""
 
     test_to_gold: float
     gold_to_test: float
-    mean: float
-    hd95: float
-    hausdorff: float
+    both: float
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceDistance:
+    """Distances of surface voxels to the other mask's nearest, in the unit of the voxel size.
+
+    mean: for both, of all distances together (average symmetric surface distance).
+    hd95: 95th percentiles; for both, the larger.
+    hausdorff: the largest distances; for both, the larger.
+    """
+
+    mean: Directions
+    hd95: Directions
+    hausdorff: Directions
 
 
 def surface(mask: Mask) -> Mask:
@@ -50,17 +56,24 @@ def distance_of_surfaces(
     if len(test) == 0 or len(gold) == 0:
         alike = len(test) == len(gold)
         apart = 0.0 if alike else float(np.linalg.norm(np.multiply(shape_zyx, voxel_size_zyx)))
-        return SurfaceDistance(apart, apart, apart, apart, apart)
+        everywhere = Directions(apart, apart, apart)
+        return SurfaceDistance(everywhere, everywhere, everywhere)
     out, back = (
         np.sort(nearest_distance(*pair, voxel_size_zyx)) for pair in ((test, gold), (gold, test))
     )
     return SurfaceDistance(
-        test_to_gold=float(out.mean()),
-        gold_to_test=float(back.mean()),
-        mean=float((out.sum() + back.sum()) / (len(out) + len(back))),
-        hd95=max(float(np.percentile(each, 95)) for each in (out, back)),
-        hausdorff=float(max(out[-1], back[-1])),
+        mean=Directions(
+            float(out.mean()),
+            float(back.mean()),
+            float((out.sum() + back.sum()) / (len(out) + len(back))),
+        ),
+        hd95=_larger(float(np.percentile(out, 95)), float(np.percentile(back, 95))),
+        hausdorff=_larger(float(out[-1]), float(back[-1])),
     )
+
+
+def _larger(test_to_gold: float, gold_to_test: float) -> Directions:
+    return Directions(test_to_gold, gold_to_test, max(test_to_gold, gold_to_test))
 
 
 def nearest_distance(
@@ -84,7 +97,7 @@ def surface_distances(
     Distances are between voxel centres, in the unit of the voxel size. Both masks hold foreground.
     Raises InputError where the shapes differ.
     """
-    check_shapes(test, gold)
+    check_shapes(test.shape, gold.shape)
     of_test, of_gold = _points(test), _points(gold)
     return (
         nearest_distance(of_test, of_gold, voxel_size_zyx),
@@ -97,8 +110,8 @@ def hd95(test: Mask, gold: Mask, voxel_size_zyx: Sequence[float] = (1.0, 1.0, 1.
 
     Raises InputError where the shapes differ.
     """
-    check_shapes(test, gold)
-    return distance_of_surfaces(_points(test), _points(gold), voxel_size_zyx, test.shape).hd95
+    check_shapes(test.shape, gold.shape)
+    return distance_of_surfaces(_points(test), _points(gold), voxel_size_zyx, test.shape).hd95.both
 
 
 def _points(mask: Mask) -> Points:

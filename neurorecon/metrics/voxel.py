@@ -65,7 +65,7 @@ class MaskScores:
     @property
     def hd95(self) -> float:
         """95 % Hausdorff distance, in the unit of the voxel size."""
-        return self.surface.hd95
+        return self.surface.hd95.both
 
     @property
     def betti0_error(self) -> int:
@@ -103,7 +103,7 @@ def compare_masks(
     test: Mask, gold: Mask, voxel_size_zyx: Sequence[float] = (1.0, 1.0, 1.0)
 ) -> MaskScores:
     """Score the mask `test` against `gold` (Z, Y, X). Raises InputError where shapes differ."""
-    check_shapes(test, gold)
+    check_shapes(test.shape, gold.shape)
     return compare_blocks(test.__getitem__, gold.__getitem__, test.shape, voxel_size_zyx)
 
 
@@ -167,7 +167,7 @@ def _centreline(test: _Side, gold: _Side) -> Agreement:
 
 def dice(test: Mask, gold: Mask) -> float:
     """Dice coefficient, twice the shared voxels over the voxels of both; 1 if both are empty."""
-    check_shapes(test, gold)
+    check_shapes(test.shape, gold.shape)
     shared = int(np.count_nonzero(test & gold))
     return agreement_of_counts(shared, int(np.count_nonzero(test)), int(np.count_nonzero(gold))).f1
 

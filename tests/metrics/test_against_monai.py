@@ -89,9 +89,9 @@ def test_mean_surface_distances_equal_monais(monai_metrics, seed):
     test, gold = blobs(seed)
     found = compare_masks(test, gold, SIZE).surface
     for ours, pair, symmetric in (
-        (found.test_to_gold, (test, gold), False),
-        (found.gold_to_test, (gold, test), False),
-        (found.mean, (test, gold), True),
+        (found.mean.test_to_gold, (test, gold), False),
+        (found.mean.gold_to_test, (gold, test), False),
+        (found.mean.both, (test, gold), True),
     ):
         expected = monai_metrics.metrics.compute_average_surface_distance(
             y_pred=_batch(pair[0]),
@@ -109,9 +109,9 @@ def test_hausdorff_equals_scipys_and_scikit_images(seed):
     outlines = surface(test), surface(gold)
     points = [np.argwhere(outline) * SIZE for outline in outlines]
     expected = max(directed_hausdorff(*points)[0], directed_hausdorff(*points[::-1])[0])
-    assert compare_masks(test, gold, SIZE).surface.hausdorff == pytest.approx(expected)
+    assert compare_masks(test, gold, SIZE).surface.hausdorff.both == pytest.approx(expected)
     in_voxels = skimage.metrics.hausdorff_distance(*outlines)
-    assert compare_masks(test, gold).surface.hausdorff == pytest.approx(in_voxels)
+    assert compare_masks(test, gold).surface.hausdorff.both == pytest.approx(in_voxels)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -43,10 +43,12 @@ def test_surface_distances_in_both_directions():
     gold = box(3, slice(2, 4), slice(2, 6))  # 8 voxels
     test = box(1, slice(2, 4), slice(2, 6)) | box(3, slice(2, 3), slice(11, 12))
     surface = compare_masks(test, gold, SIZE).surface
-    assert surface.test_to_gold == pytest.approx((8 * 4.0 + 3.0) / 9)
-    assert surface.gold_to_test == pytest.approx((2 * 3.5 + 2 * 3.0 + 4 * 4.0) / 8, abs=0.3)
-    assert surface.mean == pytest.approx((9 * surface.test_to_gold + 8 * surface.gold_to_test) / 17)
-    assert surface.hausdorff == pytest.approx(4.0)
+    assert surface.mean.test_to_gold == pytest.approx((8 * 4.0 + 3.0) / 9)
+    assert surface.mean.gold_to_test == pytest.approx((2 * 3.5 + 2 * 3.0 + 4 * 4.0) / 8, abs=0.3)
+    assert surface.mean.both == pytest.approx(
+        (9 * surface.mean.test_to_gold + 8 * surface.mean.gold_to_test) / 17
+    )
+    assert surface.hausdorff.both == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(("apart", "pieces"), [(1, 1), (2, 2)])
@@ -88,7 +90,7 @@ def test_empty_masks_have_the_diagonal_as_distance():
 def test_a_mask_against_itself_is_perfect(mask):
     scores = compare_masks(mask, mask, SIZE)
     assert scores.dice == scores.iou == scores.cldice == 1
-    assert scores.hd95 == scores.surface.mean == scores.surface.hausdorff == 0
+    assert scores.hd95 == scores.surface.mean.both == scores.surface.hausdorff.both == 0
     assert scores.betti0_error == 0
 
 

@@ -1,0 +1,1 @@
+"""Score trees, masks and probabilities against a gold standard: one case, or many."""
