@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from neurorecon.commands.distill import load_unlabelled_stack
+from neurorecon.commands.distill import open_unlabelled_stacks
 from neurorecon.config import TrainConfig
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.runtime import Compute
@@ -113,13 +114,13 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         torch.manual_seed(0)
         student = _transferred(row, arguments)
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
-        stacks = [load_unlabelled_stack(path) for path in sorted(_unlabelled(arguments.data))]
         config = TrainConfig(steps=DISTILLATION_STEPS)
-        task = DistillationTask(
-            student, teacher, PatchSampler(stacks, config), Compute(torch.device("cpu"))
-        )
-        trainer = Trainer(task, config)
-        trainer.run(lambda step, figures: None)
+        compute = Compute(torch.device("cpu"))
+        with ExitStack() as files:
+            stacks = open_unlabelled_stacks(sorted(_unlabelled(arguments.data)), files)
+            task = DistillationTask(student, teacher, PatchSampler(stacks, config), compute)
+            trainer = Trainer(task, config)
+            trainer.run(lambda step, figures: None)
         weights = trainer.averaged_weights()
         encoder = {
             name.removeprefix("encoder."): tensor

@@ -19,6 +19,8 @@ from neurorecon.cli.options import (
     DeviceOption,
     LearningRate,
     Overwrite,
+    Precision,
+    PrecisionOption,
     Seed,
 )
 
@@ -30,6 +32,14 @@ class Transfer(Enum):
     average = "average"
     center = "center"
     tubular = "tubular"
+
+
+class Preset(Enum):
+    """How large the student is."""
+
+    tiny = "tiny"
+    small = "small"
+    base = "base"
 
 
 def distill(
@@ -87,9 +97,19 @@ def distill(
             rich_help_panel=COMPUTE_PANEL,
         ),
     ] = 300,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            help="Size of the student: tokens of width 192, 384 or 768, in 6, 8 or 12 blocks; a "
+            "teacher's weights fit where its own tokens are as wide.",
+            show_default="that of the teacher's width",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = None,
     batch_size: BatchCrops = 2,
     learning_rate: LearningRate = 1e-3,
     device: DeviceOption = Device.auto,
+    precision: PrecisionOption = Precision.auto,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -104,12 +124,14 @@ def distill(
         teacher=teacher,
         teacher_weights=teacher_weights,
         transfer=transfer.value,
+        preset=preset.value if preset else None,
         stacks=tuple(path for pattern in patterns for path in _expand(pattern)),
         target=out,
         config=TrainConfig(
             steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed
         ),
         device=device.value,
+        precision=precision.value,
         overwrite=overwrite,
     )
     run(request, note_line, partial(step_progress, label="distilling"))

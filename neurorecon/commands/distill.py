@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from neurorecon.config import TrainConfig
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import provenance, save_checkpoint
-from neurorecon.io.stack import read_volume
-from neurorecon.model.config import StudentConfig
+from neurorecon.io.ondisk import VoxelsOnDisk
+from neurorecon.io.stack import check_values, open_stack
+from neurorecon.model.config import PRESETS, Embedding, Preset, StudentConfig
 from neurorecon.model.intensity import estimate_scale
-from neurorecon.model.runtime import Compute, DeviceName, choose_device, prepared_cpu
+from neurorecon.model.runtime import (
+    Compute,
+    DeviceName,
+    Precision,
+    choose_device,
+    choose_precision,
+    prepared_cpu,
+)
 from neurorecon.model.segmenter import Segmenter
-from neurorecon.model.teacher import load_teacher
+from neurorecon.model.teacher import Teacher, load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
 from neurorecon.training.distillation import DistillationTask
 from neurorecon.training.loop import StepProgress, Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
+
+# Kept in memory of all stacks together, of what was read last; crops lie anywhere, so that more
+# would be used again only by chance.
+CACHE_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -31,15 +47,18 @@ class DistillRequest:
 
     teacher: a timm model's name; teacher_weights: a local file instead of the model hub.
     stacks: unlabelled; may be none where `config.steps` is 0 (weight transfer alone).
+    preset: the student's size; None takes the one of the teacher's width.
     """
 
     teacher: str
     teacher_weights: Path | None
     transfer: Transfer
+    preset: Preset | None
     stacks: tuple[Path, ...]
     target: Path
     config: TrainConfig
     device: DeviceName
+    precision: Precision
     overwrite: bool
 
 
@@ -50,20 +69,21 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     if request.config.steps > 0 and not request.stacks:
         raise InputError("no stacks to distil on; give --stacks, or --steps 0 to transfer only")
     device = choose_device(request.device)
+    compute = Compute(device, choose_precision(request.precision, device))
     torch.manual_seed(request.config.seed)
     teacher = load_teacher(request.teacher, request.teacher_weights)
-    student = Segmenter(teacher.student_config(_student(request.transfer)))
+    student = Segmenter(_student_config(request, teacher))
     blocks = transfer_weights(student.encoder, teacher.weights(), request.transfer)
     note(f"{request.transfer} transfer from {request.teacher}: {len(blocks)} blocks")
 
     if request.config.steps > 0:
-        stacks = [load_unlabelled_stack(path) for path in request.stacks]
-        task = DistillationTask(
-            student.to(device), teacher, PatchSampler(stacks, request.config), Compute(device)
-        )
-        trainer = Trainer(task, request.config)
-        with progress(request.config.steps, 0) as on_step:
-            trainer.run(on_step)
+        with ExitStack() as files:
+            stacks = open_unlabelled_stacks(request.stacks, files)
+            sampler = PatchSampler(stacks, request.config)
+            task = DistillationTask(student.to(device), teacher, sampler, compute)
+            trainer = Trainer(task, request.config)
+            with progress(request.config.steps, 0) as on_step:
+                trainer.run(lambda step, figures: on_step(step, _reported(figures)))
         _take_encoder(student, trainer.averaged_weights())
     details = {
         "teacher": request.teacher,
@@ -77,14 +97,43 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
     save_checkpoint(request.target, student.state_dict(), metadata, request.overwrite)
 
 
-def _student(transfer: Transfer) -> StudentConfig:
-    return StudentConfig(embedding="tubular" if transfer == "tubular" else "patch")
+def _student_config(request: DistillRequest, teacher: Teacher) -> StudentConfig:
+    """The student that was asked for; InputError where the teacher's weights do not fit into it."""
+    embedding: Embedding = "tubular" if request.transfer == "tubular" else "patch"
+    widths: dict[int, Preset] = {StudentConfig.preset(name).width: name for name in PRESETS}
+    preset = request.preset or widths.get(teacher.width, "tiny")
+    base = replace(StudentConfig.preset(preset), embedding=embedding)
+    if request.transfer == "scratch":
+        return base
+    fitting = teacher.student_config(base)
+    if request.preset is not None and fitting.width != base.width:
+        fits = widths.get(teacher.width)
+        raise InputError(
+            f"--preset {preset} has tokens of width {base.width}, {request.teacher} of "
+            f"{teacher.width}: its weights do not fit; "
+            f"{f'give --preset {fits}' if fits else 'leave --preset out'}, or --transfer scratch"
+        )
+    return fitting
 
 
-def load_unlabelled_stack(path: Path) -> TrainingStack:
-    """A stack to distil features on."""
-    array = read_volume(path).array
-    return TrainingStack(path.name, array, estimate_scale(array))
+def open_unlabelled_stacks(paths: Sequence[Path], files: ExitStack) -> list[TrainingStack]:
+    """Stacks to distil features on. They stay on disk; `files` keeps them open."""
+    stacks = []
+    for path in paths:
+        opened = files.enter_context(open_stack(path))
+        voxels = VoxelsOnDisk(opened, cache_bytes=CACHE_BYTES // len(paths))
+        voxels = voxels.converted(partial(_finite, str(path)), opened.dtype)
+        stacks.append(TrainingStack(path.name, voxels, estimate_scale(voxels)))
+    return stacks
+
+
+def _finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    check_values(name, array, allow_uniform=True)
+    return array
+
+
+def _reported(figures: dict[str, float]) -> dict[str, float]:
+    return {name: figures[name] for name in ("loss", "similarity")}
 
 
 def _take_encoder(student: Segmenter, weights: dict[str, torch.Tensor]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from neurorecon.errors import InputError
 
 Embedding = Literal["patch", "tubular"]
+Preset = Literal["tiny", "small", "base"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class StudentConfig:
     token_grid_zyx: tuple[int, int, int] = (4, 8, 8)
     channels: tuple[int, int, int, int] = (8, 16, 32, 64)
 
+    @classmethod
+    def preset(cls, name: Preset) -> StudentConfig:
+        """A size by name; widths are those of timm's tiny, small and base ViTs."""
+        return _PRESETS[name]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint's metadata."""
         return asdict(self)
@@ -60,3 +67,10 @@ class StudentConfig:
                 f"the checkpoint describes another network ({error}); "
                 "use a checkpoint of this version of neurorecon or train again"
             ) from error
+
+
+_PRESETS: dict[Preset, StudentConfig] = {
+    "tiny": StudentConfig(),
+    "small": StudentConfig(width=384, heads=6, depth=8, channels=(12, 24, 48, 96)),
+    "base": StudentConfig(width=768, heads=12, depth=12, channels=(16, 32, 64, 128)),
+}

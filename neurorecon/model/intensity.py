@@ -6,11 +6,14 @@ into signal, and would leave seams.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurorecon.volume import LazyVoxels
 
 # Neurites fill about 0.3 % of a stack, so the median is background and the 99.9th percentile is
 # signal where there is plenty of it.
@@ -47,13 +50,12 @@ class IntensityScale:
         return unit
 
 
-def estimate_scale(array: NDArray[Any], invert: bool = False) -> IntensityScale:
+def estimate_scale(array: NDArray[Any] | LazyVoxels, invert: bool = False) -> IntensityScale:
     """The scale of a whole stack, from a regular sample of it.
 
     invert: neurites are dark on a bright background (brightfield).
     """
-    step = max(1, int(np.ceil((array.size / SAMPLE_VOXELS) ** (1 / 3))))
-    sample = np.asarray(array[::step, ::step, ::step], np.float32)
+    sample = _sample(array)
     if invert:
         sample = -sample
     low, high = np.percentile(sample, [LOW_PERCENTILE, HIGH_PERCENTILE])
@@ -62,3 +64,16 @@ def estimate_scale(array: NDArray[Any], invert: bool = False) -> IntensityScale:
         high = low + 1.0
     sign = -1.0 if invert else 1.0
     return IntensityScale(sign * float(low), sign * float(high))
+
+
+def _sample(stack: NDArray[Any] | LazyVoxels) -> NDArray[np.float32]:
+    """Voxels of a regular grid; those of a stack on disk block by block."""
+    size = math.prod(stack.shape)
+    step = max(1, int(np.ceil((size / SAMPLE_VOXELS) ** (1 / 3))))
+    if isinstance(stack, np.ndarray):
+        return np.asarray(stack[::step, ::step, ::step], np.float32)
+    parts = []
+    for box in stack.blocks():
+        first = tuple(slice(-side.start % step, None, step) for side in box)
+        parts.append(np.asarray(stack[box][first], np.float32).ravel())
+    return np.concatenate(parts)

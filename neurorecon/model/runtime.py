@@ -59,7 +59,7 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
 class Compute:
     """Where a network runs, and the number format of its arithmetic."""
 
-    device: torch.device = torch.device("cpu")
+    device: torch.device
     dtype: torch.dtype = torch.float32
 
     def autocast(self) -> torch.autocast:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.segmentation.plan import Box, WindowPlan
 from neurorecon.segmentation.sliding import Predict, blend_windows
+from neurorecon.volume import LazyVoxels
 
 CERTAIN = 255
 
 
 def segment_array(
-    array: NDArray[Any],
+    array: NDArray[Any] | LazyVoxels,
     scale: IntensityScale,
     plan: WindowPlan,
     predict: Predict,

@@ -15,6 +15,7 @@ from neurorecon.model.intensity import IntensityScale
 from neurorecon.training.augment import bend, change_look, draw_zoom, resample, turn
 from neurorecon.training.labels import IGNORED, NEURITE
 from neurorecon.training.parallel import ALONE, Processes
+from neurorecon.volume import LazyVoxels
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class TrainingStack:
     """
 
     name: str
-    array: NDArray[Any]
+    array: NDArray[Any] | LazyVoxels
     scale: IntensityScale
     label: NDArray[np.uint8] | None = None
 

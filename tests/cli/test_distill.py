@@ -2,7 +2,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import timm
 import torch
 from safetensors import safe_open
@@ -10,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from neurorecon.cli.app import app
+from neurorecon.io.checkpoint import load_checkpoint
+from neurorecon.model.segmenter import build_segmenter
 
 NAME = "vit_tiny_patch16_224"
 
@@ -99,3 +103,39 @@ def test_a_student_that_was_not_trained_does_not_segment(
     stack = write_stack(tmp_path / "a.tif")
     result = CliRunner().invoke(app, ["segment", str(stack), "--model", str(student)])
     assert result.exit_code == 2 and "train --init" in result.stderr
+
+
+def test_the_students_size_is_the_teachers_or_the_one_asked_for(
+    tmp_path: Path, weights: Path
+) -> None:
+    teacher = ("--teacher", NAME, "--teacher-weights", weights, "--steps", 0)
+    out = tmp_path / "student.safetensors"
+    result = _distill(*teacher, "--preset", "small", "--out", out)
+    assert result.exit_code == 2 and "--preset tiny" in result.stderr
+    small = ("--preset", "small", "--transfer", "scratch")
+    assert _distill(*teacher, *small, "--out", out).exit_code == 0
+    assert _metadata(out)["config"]["width"] == 384
+
+
+def test_a_tubular_student_begins_as_the_average_one(tmp_path: Path, weights: Path) -> None:
+    students = []
+    for transfer in ("tubular", "average"):
+        out = tmp_path / f"{transfer}.safetensors"
+        teacher = ("--teacher", NAME, "--teacher-weights", weights, "--transfer", transfer)
+        assert _distill(*teacher, "--steps", 0, "--out", out).exit_code == 0
+        students.append(build_segmenter(*load_checkpoint(out), str(out)).encoder.eval())
+    stack = torch.randn(1, 1, 16, 24, 32)
+    torch.testing.assert_close(students[0](stack), students[1](stack), atol=1e-4, rtol=1e-4)
+
+
+def test_stacks_stay_on_disk_and_faults_in_them_are_found(tmp_path: Path, weights: Path) -> None:
+    stack = np.random.default_rng(0).random((40, 70, 70), np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", stack)
+    stack[20:] = np.nan
+    tifffile.imwrite(tmp_path / "bad.tif", stack)
+    teacher = ("--teacher", NAME, "--teacher-weights", weights, "--steps", 1, "--batch-size", 1)
+    out = tmp_path / "student.safetensors"
+    good = _distill(*teacher, "--stacks", tmp_path / "a.tif", "--out", out)
+    assert good.exit_code == 0, good.stderr
+    bad = _distill(*teacher, "--stacks", tmp_path / "bad.tif", "--out", out, "--overwrite")
+    assert bad.exit_code == 2 and "bad.tif" in bad.stderr and "NaN" in bad.stderr

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurorecon.model import intensity
 from neurorecon.model.intensity import IntensityScale, estimate_scale
 
 
@@ -54,3 +55,27 @@ def test_every_dtype_becomes_float32_and_the_stack_stays_as_it_was(dtype: type) 
     before = stack.copy()
     assert estimate_scale(stack)(stack).dtype == np.float32
     assert (stack == before).all()
+
+
+class _OnDisk:
+    """A stack that gives its blocks only, as a file would."""
+
+    def __init__(self, stack: np.ndarray) -> None:
+        self._stack, self.shape, self.dtype = stack, stack.shape, stack.dtype
+
+    def blocks(self):
+        for z in range(0, self.shape[0], 3):
+            for y in range(0, self.shape[1], 37):
+                yield slice(z, min(z + 3, self.shape[0])), slice(y, y + 37), slice(0, self.shape[2])
+
+    def __getitem__(self, where: tuple[slice, slice, slice]) -> np.ndarray:
+        return self._stack[where]
+
+
+@pytest.mark.parametrize("sample", [4_000_000, 5_000])
+def test_a_stack_on_disk_has_the_scale_that_it_has_in_memory(
+    sample: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intensity, "SAMPLE_VOXELS", sample)
+    stack = _noisy_stack(200, share=0.01)
+    assert estimate_scale(_OnDisk(stack)) == estimate_scale(stack)
