@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neurorecon.cli import distill, evaluate, info, segment, simulate, trace, train
+from neurorecon.cli import distill, evaluate, info, models, segment, simulate, trace, train
 from neurorecon.cli.console import error_line
 from neurorecon.errors import NeuroreconError
 
@@ -60,6 +60,7 @@ app.command("train")(train.train)
 app.command("distill")(distill.distill)
 app.command("simulate")(simulate.simulate)
 app.command("info")(info.info)
+app.command("models")(models.models)
 
 
 def _print_version(wanted: bool) -> None:

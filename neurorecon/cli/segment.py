@@ -85,6 +85,15 @@ def segment(
             rich_help_panel=COMPUTE_PANEL,
         ),
     ] = 0.25,
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "--tta",
+            help="Average over the eight mirror images of every window: eight times the time, a "
+            "little more certain.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Mark the neurites of a raw stack: every voxel gets a probability. Prints the file written."""
@@ -108,6 +117,7 @@ def segment(
             device=device.value,
             precision=precision.value,
             batch_size=batch,
+            tta=tta,
             overlap=overlap,
             overwrite=overwrite,
         ),

@@ -25,8 +25,10 @@ from neurorecon.model.runtime import (
     prepared_cpu,
 )
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
+from neurorecon.segmentation.augmented import mirrored
 from neurorecon.segmentation.plan import plan_windows
 from neurorecon.segmentation.predictor import Predictor, default_batch_size
+from neurorecon.segmentation.sliding import Predict
 from neurorecon.segmentation.stack import segment_array
 
 # (total voxels) -> a context whose value is told how many more voxels are done.
@@ -41,6 +43,7 @@ class SegmentRequest:
     model: a shipped model's name or a checkpoint's path.
     roi: as `io.roi` reads it; the scale of intensities is always that of the whole stack.
     batch_size: windows at once; None chooses by device. overlap: least share of a window.
+    tta: average over the mirror images of each window.
     """
 
     stack: Path
@@ -55,6 +58,7 @@ class SegmentRequest:
     batch_size: int | None
     overlap: float
     overwrite: bool
+    tta: bool = False
 
 
 @prepared_cpu()
@@ -89,7 +93,9 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
 
     z, y, x = array.shape
     plan = plan_windows((z, y, x), size_multiple_zyx(network.config), overlap=request.overlap)
-    predict = Predictor(network, device, dtype)
+    predict: Predict = Predictor(network, device, dtype)
+    if request.tta:
+        predict = mirrored(predict)
     batch_size = request.batch_size or default_batch_size(device)
     with progress(array.size) as on_voxels:
         result = segment_array(array, scale, plan, predict, batch_size, on_voxels)

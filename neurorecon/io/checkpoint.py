@@ -6,7 +6,8 @@ The file's metadata holds one JSON object under `neurorecon`, with a `format` nu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,24 +41,41 @@ def save_checkpoint(
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights and metadata; InputError for a file that is no checkpoint of ours."""
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(METADATA_KEY)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return tensors, _metadata_of(path, text)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"{path}: not a readable .safetensors checkpoint ({error}); "
             "give a file that `neurorecon train` or `distill` wrote"
         ) from error
+
+
+def _metadata_of(path: Path, text: str | None) -> dict[str, Any]:
     if text is None:
         raise InputError(
             f"{path}: holds weights but no neurorecon config; "
             "give a file that `neurorecon train` or `distill` wrote "
             "(a 2D teacher's weights go to `distill --teacher-weights`)"
         )
-    return tensors, _parse_metadata(path, text)
+    return _parse_metadata(path, text)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a checkpoint, without its weights. Errors as `load_checkpoint`."""
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(METADATA_KEY)
+    return _metadata_of(path, text)
 
 
 def provenance(command: str, details: Mapping[str, Any]) -> dict[str, Any]:

@@ -230,3 +230,13 @@ def test_segment_pipes_its_path_or_its_bytes_into_trace(neurite: Path, out: str)
     tree = read_swc(neurite.parent / "neuron.swc")
     assert len(tree.roots) == 1
     assert tree.length == pytest.approx(60, abs=8)
+
+
+def test_mirror_images_change_the_result_a_little(neurite: Path) -> None:
+    plain, averaged = (neurite.with_name(f"{name}.tif") for name in ("plain", "averaged"))
+    for target, options in ((plain, []), (averaged, ["--tta"])):
+        command = ["segment", str(neurite), "--voxel-size", "1", "1", "1", "--out", str(target)]
+        assert CliRunner().invoke(app, [*command, *options]).exit_code == 0
+    first, second = (tifffile.imread(path).astype(int) for path in (plain, averaged))
+    assert (first != second).any() and np.abs(first - second).mean() < 5
+    assert second[12, 20, 15:65].mean() > 200
