@@ -59,9 +59,8 @@ def main() -> int:
     trees = neurorecon("trace", segmentation, *out)
     scores = json.loads("\n".join(neurorecon("evaluate", trees[0], truth, "--json")))
     picture = folder / "reconstruction.png"
-    write_preview(
-        picture, read_volume(Path(stack)), [read_swc(Path(tree)) for tree in trees], False
-    )
+    raw = read_volume(Path(stack))
+    write_preview(picture, raw.array, raw.grid, [read_swc(Path(tree)) for tree in trees])
 
     print(f"""
 stack           {stack}

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from neurorecon.cli import distill, evaluate, info, models, segment, simulate, trace, train
 from neurorecon.cli.console import error_line
+from neurorecon.cli.points import PointCommand
 from neurorecon.errors import NeuroreconError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -54,7 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("segment")(segment.segment)
-app.command("trace")(trace.trace)
+app.command("trace", cls=PointCommand)(trace.trace)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("distill")(distill.distill)

@@ -2,145 +2,225 @@
 
 from __future__ import annotations
 
-import io
-import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import typer
 
-from neurorecon.cli.console import note_line, warning_line
-from neurorecon.cli.options import OUTPUT_PANEL, Overwrite, Preview, VoxelSize
+from neurorecon.cli.console import note_line, voxel_progress, warning_line
+from neurorecon.cli.options import Channel, Device, DeviceOption, Overwrite, Preview, VoxelSize
+from neurorecon.cli.points import parse_points
+from neurorecon.cli.sources import make_folder, standard_input
+from neurorecon.cli.trace_options import (
+    Accept,
+    Doubts,
+    Image,
+    Input,
+    InputKind,
+    Invert,
+    KeepFragments,
+    MaxGap,
+    MinBranch,
+    MinLength,
+    Model,
+    Out,
+    Reject,
+    Report,
+    Root,
+    RootSwc,
+    RunSegment,
+    SaveSegmentation,
+    Somas,
+    Stack,
+    Threshold,
+    Verdicts,
+)
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
     from neurorecon.commands.trace import TraceRequest
 
-TRACING_PANEL = "Tracing"
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-Point = tuple[float, float, float]
-
 
 def trace(
-    segmentation: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[SEGMENTATION]",
-            help="Probability stack: a TIFF, uint8 0..255 or float 0..1, or a mask. Without it, "
-            "standard input: paths, one a line, or the bytes of a TIFF.",
-            show_default="standard input",
-        ),
-    ] = None,
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE.swc|DIR",
-            help="SWC file of the largest neuron; further neurons get _2, _3, ... With several "
-            "stacks, a directory for one file each.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = ...,  # type: ignore[assignment]  # Typer's mark of a required option
+    stack: Stack = None,
+    out: Out = ...,  # type: ignore[assignment]  # Typer's mark of a required option
+    segment: RunSegment = False,
+    image: Image = None,
+    input_kind: Input = InputKind.auto,
+    invert: Invert = None,
     voxel_size: VoxelSize = None,
-    threshold: Annotated[
-        float,
-        typer.Option(
-            metavar="F",
-            min=0.01,
-            max=1.0,
-            help="Probability from which a voxel is neurite, 0 to 1 (a uint8 stack's 255 is 1).",
-            rich_help_panel=TRACING_PANEL,
-        ),
-    ] = 0.5,
-    root: Annotated[
-        Point | None,
-        typer.Option(
-            metavar="Z Y X",
-            help="Root at the tree's point nearest to this voxel index of the segmentation; only "
-            "that neuron is written.",
-            show_default="the soma, or else the thickest end",
-            rich_help_panel=TRACING_PANEL,
-        ),
-    ] = None,
-    root_swc: Annotated[
-        Point | None,
-        typer.Option(
-            metavar="X Y Z",
-            help="The same as a point in the coordinates and unit of the SWC.",
-            show_default="as --root",
-            rich_help_panel=TRACING_PANEL,
-        ),
-    ] = None,
+    channel: Channel = None,
+    model: Model = "default",
+    device: DeviceOption = Device.auto,
+    threshold: Threshold = 0.5,
+    root: Root = None,
+    root_swc: RootSwc = None,
+    somas: Somas = "auto",
+    max_gap: MaxGap = None,
+    min_length: MinLength = None,
+    min_branch: MinBranch = None,
+    keep_fragments: KeepFragments = False,
+    doubts: Doubts = None,
+    verdicts: Verdicts = None,
+    accept: Accept = None,
+    reject: Reject = None,
+    report: Report = None,
     preview: Preview = None,
+    save_segmentation: SaveSegmentation = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Trace the neurons of a segmentation to SWC trees. Prints the files written.
+    """Trace the neurons of a stack to SWC trees. Prints the files written.
 
-    Two pipes work: `segment a.tif | trace --out a.swc` and
-    `segment a.tif --out - | trace --out a.swc`.
+    From a segmentation: `segment a.tif | trace --out a.swc`; from the raw stack in one command:
+    `trace a.tif --segment --out a.swc`.
     """
     if out == "-":
         raise InputError("a tree is written to a file; give its name, --out neuron.swc")
-    if segmentation is None or str(segmentation) == "-":
-        sources = _standard_input()
-    else:
-        sources = [segmentation]
-    target = Path(out)
-    into_folder = len(sources) > 1 or out.endswith("/") or target.is_dir()
-    if root is not None and root_swc is not None:
-        raise InputError("--root and --root-swc both say where the root is; give one of them")
-    if len(sources) > 1 and (root is not None or root_swc is not None):
-        raise InputError("a root belongs to one stack; trace the stacks one by one with --root")
+    _refuse_contradictions(segment, image, input_kind, save_segmentation)
+    sources: list[Path | BinaryIO] = [stack] if stack and str(stack) != "-" else standard_input()
+    roots = parse_points("--root", "Z Y X", root)
+    roots_swc = parse_points("--root-swc", "X Y Z", root_swc)
+    extras = {"report": report, "doubts": doubts, "preview": preview}
+    single = roots or roots_swc or image or verdicts or accept or reject or save_segmentation
+    if len(sources) > 1 and single:
+        raise InputError(
+            "--root, --image, --accept, --reject, --verdicts and --save-segmentation belong to one "
+            "stack; trace the stacks one by one"
+        )
 
-    from neurorecon.commands.trace import TraceRequest, refuse_outputs, stack_name
+    from neurorecon.commands.trace import TraceRequest, refuse_outputs
     from neurorecon.commands.trace import trace as run
+    from neurorecon.segmentation.reading import Reading
+    from neurorecon.tracing import TraceConfig
 
-    def request(source: Path | BinaryIO) -> TraceRequest:
-        swc, png = target, preview
-        if isinstance(source, Path) and into_folder:
-            swc = target / f"{stack_name(source)}.swc"
-        if isinstance(source, Path) and preview and (len(sources) > 1 or preview.is_dir()):
-            png = preview / f"{stack_name(source)}.png"
-        return TraceRequest(source, swc, voxel_size, threshold, root, root_swc, png, overwrite)
-
-    requests = [request(source) for source in sources]
-    if into_folder:
-        _make_folder(target)
-    if len(sources) > 1 and preview:
-        _make_folder(preview)
+    common = TraceRequest(
+        source=sources[0],
+        out=Path(out),
+        config=TraceConfig(
+            threshold=threshold,
+            max_gap=max_gap,
+            min_length=min_length,
+            min_branch=min_branch,
+            keep_fragments=keep_fragments,
+            somas=_parse_somas(somas),
+            accepted=frozenset(accept or ()),
+            rejected=frozenset(reject or ()),
+        ),
+        voxel_size_zyx=voxel_size,
+        channel=channel,
+        reading=None if input_kind == InputKind.auto else Reading(input_kind.value),
+        invert=invert,
+        roots_zyx=roots,
+        roots_xyz=roots_swc,
+        image=image,
+        verdicts=verdicts,
+        overwrite=overwrite,
+    )
+    requests = _requests(common, sources, out, extras)
     refuse_outputs(requests)
     for one in requests:
-        for path in run(one, warning_line, note_line):
-            typer.echo(path)
+        with ExitStack() as cleanup:
+            if segment:
+                one = _segmented(one, model, device, save_segmentation, cleanup)
+            for path in run(one, warning_line, note_line):
+                typer.echo(path)
 
 
-def _standard_input() -> list[Path | BinaryIO]:
-    """Stacks named on standard input, or the one whose bytes it is."""
-    if sys.stdin is None or sys.stdin.isatty():
+def _requests(
+    common: TraceRequest,
+    sources: list[Path | BinaryIO],
+    out: str,
+    extras: dict[str, Path | None],
+) -> list[TraceRequest]:
+    """One request for each stack; where there are several, outputs are named after them."""
+    from neurorecon.commands.trace import stack_name
+
+    target = Path(out)
+    several = len(sources) > 1
+    into_folder = several or out.endswith("/") or target.is_dir()
+    if into_folder:
+        make_folder(target)
+    if several:
+        for folder in filter(None, extras.values()):
+            make_folder(folder)
+    suffixes = {"report": ".json", "doubts": ".csv", "preview": ".png"}
+    requests = []
+    for source in sources:
+        named = isinstance(source, Path)
+        name = stack_name(source) if isinstance(source, Path) else ""
+        one = replace(common, source=source)
+        if named and into_folder:
+            one = replace(one, out=target / f"{name}.swc")
+        for option, path in extras.items():
+            if path is not None and named and (several or path.is_dir()):
+                path = path / f"{name}{suffixes[option]}"
+            one = replace(one, **{option: path})  # type: ignore[arg-type]  # all are paths
+        requests.append(one)
+    return requests
+
+
+def _segmented(
+    request: TraceRequest, model: str, device: Device, keep: Path | None, cleanup: ExitStack
+) -> TraceRequest:
+    """The request for the segmentation of its stack, which is made here."""
+    from neurorecon.commands.segment import SegmentRequest
+    from neurorecon.commands.segment import segment as run
+    from neurorecon.commands.trace import check_request
+
+    if not isinstance(request.source, Path):
         raise InputError(
-            "no segmentation given; name one (neurorecon trace a_seg.tif --out a.swc) or pipe "
-            "one in (neurorecon segment a.tif | neurorecon trace --out a.swc)"
+            "--segment reads the raw stack twice; give it as a file, not on standard input"
         )
-    content = sys.stdin.buffer.read()
-    if content.startswith(_TIFF_STARTS):
-        return [io.BytesIO(content)]
-    if not content.strip():
-        raise InputError(
-            "standard input is empty: the command before the pipe failed; see its message"
-        )
-    try:
-        lines = content.decode().splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "standard input is neither a TIFF nor a list of paths; pipe `neurorecon segment` in"
-        ) from error
-    return [Path(line.strip()) for line in lines if line.strip()]
+    check_request(request)
+    target = keep
+    if target is None:
+        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="neurorecon-"))
+        target = Path(folder) / "segmentation.tif"
+    run(
+        SegmentRequest(
+            stack=request.source,
+            target=target,
+            model=model,
+            voxel_size_zyx_um=request.voxel_size_zyx,
+            channel=request.channel,
+            invert=bool(request.invert),
+            roi=None,
+            device=device.value,
+            precision="auto",
+            batch_size=None,
+            overlap=0.25,
+            overwrite=request.overwrite,
+        ),
+        lambda message: None,  # `trace` gives the same warning about the voxel size
+        voxel_progress,
+    )
+    return replace(
+        request,
+        source=target,
+        image=request.source,
+        invert=bool(request.invert),
+        stack=str(request.source),
+        made_with=model,
+    )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} must be a directory for several stacks ({error.strerror}); choose another"
-        ) from error
+def _refuse_contradictions(
+    segment: bool, image: Path | None, kind: InputKind, save_segmentation: Path | None
+) -> None:
+    if save_segmentation is not None and not segment:
+        raise InputError("--save-segmentation goes with --segment; there is none to save without")
+    if segment and image is not None:
+        raise InputError("--segment takes its input for the raw stack; leave --image out")
+    if segment and kind not in (InputKind.auto, InputKind.raw):
+        raise InputError(f"--segment needs a raw stack; --input {kind.value} says that it is none")
+
+
+def _parse_somas(text: str) -> Literal["auto"] | int:
+    if text == "auto":
+        return "auto"
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InputError(f"--somas is {text!r}; give 'auto' or a whole number from 1")
+    return int(text)

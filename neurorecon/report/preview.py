@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,11 +16,12 @@ from matplotlib.patches import Circle, Rectangle
 from numpy.typing import NDArray
 
 from neurorecon.morphology import Morphology
-from neurorecon.volume import Grid
+from neurorecon.volume import Grid, LazyVoxels, blocks_of
 
 _BACKGROUND, _TEXT = "#0b0e14", "#c9d1d9"
 _STACK_COLOURS = LinearSegmentedColormap.from_list("stack", [_BACKGROUND, "#5b6b84", "#f5f7fa"])
 _TREE_COLOURS = ("#ffb000", "#35c9ff", "#ff5fa2", "#8be36b", "#b69cff", "#ff7b3a")
+_GAP_COLOUR, _RING = "#ff4d4d", 5.0  # the smallest ring's radius in points
 _DIMMED = 0.55  # brightness of the stack under the trees
 _PIXELS = 1024  # longest side of a projection; a larger one is reduced block by block
 _WIDTH, _DPI = 14.0, 150  # inches, dots per inch: pictures are 2100 pixels wide
@@ -41,16 +43,21 @@ _SIDE = _View(along=2, down=1, across=0)
 _BELOW = _View(along=1, down=0, across=2)
 
 
-def draw_preview(array: NDArray[np.generic], grid: Grid, neurons: Sequence[Morphology]) -> Figure:
+def draw_preview(
+    stack: NDArray[Any] | LazyVoxels,
+    grid: Grid,
+    neurons: Sequence[Morphology],
+    gaps: Sequence[NDArray[np.float64]] = (),
+) -> Figure:
     """The stack's projections on the left, the same with the trees over them on the right.
 
     Each half shows the projection along z, to its right that along x, below it that along y, all to
-    one physical scale.
+    one physical scale. Bridged gaps are ringed.
 
-    array: (Z, Y, X) any real dtype, raw or segmentation.
-    neurons: in the frame and unit of the grid.
+    stack: (Z, Y, X) any real dtype, raw or segmentation, in memory or on disk.
+    neurons, gaps: in the frame and unit of the grid; a gap is the path (p, 3) across it.
     """
-    size = np.asarray(array.shape) * np.asarray(grid.voxel_size_zyx)  # (3,) in the grid's unit
+    size = np.asarray(stack.shape) * np.asarray(grid.voxel_size_zyx)  # (3,) in the grid's unit
     half = (_WIDTH - 3 * _MARGIN) / 2
     scale = (half - _GAP) / (size[2] + size[0])  # inches per unit of length
     scale = min(scale, (_TALLEST - 2 * _MARGIN - _GAP) / (size[1] + size[0]))
@@ -59,7 +66,7 @@ def draw_preview(array: NDArray[np.generic], grid: Grid, neurons: Sequence[Morph
     width = 2 * used + 3 * _MARGIN
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
-    images = {view: _projection(array, view) for view in (_FRONT, _SIDE, _BELOW)}
+    images = _projections(stack)
     for number, trees in enumerate(((), neurons)):
         left = _MARGIN + number * (used + _MARGIN)
         x = (left, left + scale * size[2] + _GAP)
@@ -70,20 +77,33 @@ def draw_preview(array: NDArray[np.generic], grid: Grid, neurons: Sequence[Morph
             axes = figure.add_axes(place, frameon=False)
             _show(axes, images[view], view, grid, size, dim=bool(number))
             _draw_trees(axes, view, trees, points_per_unit=72.0 * scale)
+            _ring_gaps(axes, view, gaps if number else (), points_per_unit=72.0 * scale)
         if not number:
             _scale_bar(figure.axes[0], size, grid)
     return figure
 
 
-def _projection(array: NDArray[np.generic], view: _View) -> NDArray[np.float32]:
-    """(down, across) brightness 0..1, at most `_PIXELS` on a side; maxima survive the reduction."""
-    image = array.max(axis=view.along)
+def _projections(stack: NDArray[Any] | LazyVoxels) -> dict[_View, NDArray[np.float32]]:
+    """(down, across) brightness 0..1 of each view, after one pass over the stack."""
+    images = {
+        view: np.full(np.delete(stack.shape, view.along), -np.inf, np.float32)
+        for view in (_FRONT, _SIDE, _BELOW)
+    }
+    for box in blocks_of(stack):
+        block = stack[box]
+        for view, image in images.items():
+            part = image[tuple(side for axis, side in enumerate(box) if axis != view.along)]
+            np.maximum(part, block.max(axis=view.along), out=part)
+    return {view: _shown(image, view) for view, image in images.items()}
+
+
+def _shown(image: NDArray[np.float32], view: _View) -> NDArray[np.float32]:
+    """At most `_PIXELS` on a side; maxima survive the reduction."""
     if view.down > view.across:
         image = image.T
     for axis in (0, 1):
         step = -(-image.shape[axis] // _PIXELS)
         image = np.maximum.reduceat(image, np.arange(0, image.shape[axis], step), axis=axis)
-    image = image.astype(np.float32)
     low, high = np.percentile(image, (1.0, 99.8))
     if high <= low:
         low, high = float(image.min()), float(image.max())
@@ -143,6 +163,21 @@ def _draw_trees(
                     zorder=3,
                 )
             )
+
+
+def _ring_gaps(
+    axes: Axes, view: _View, gaps: Sequence[NDArray[np.float64]], points_per_unit: float
+) -> None:
+    for path in gaps:
+        flat = path[:, [view.across, view.down]]
+        centre = 0.5 * (flat.min(axis=0) + flat.max(axis=0))
+        reach = float(np.linalg.norm(flat - centre, axis=1).max())
+        radius = max(1.3 * reach, _RING / points_per_unit)
+        axes.add_patch(
+            Circle(
+                tuple(centre), radius, fill=False, edgecolor=_GAP_COLOUR, linewidth=0.9, zorder=4
+            )
+        )
 
 
 def _scale_bar(axes: Axes, size: NDArray[np.float64], grid: Grid) -> None:

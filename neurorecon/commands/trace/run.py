@@ -1,154 +1,178 @@
-"""A probability stack to SWC files, one for each neuron."""
+"""From a request to SWC files and whatever else was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurorecon.commands.trace.evidence import open_evidence
+from neurorecon.commands.trace.preview import write_preview
+from neurorecon.commands.trace.record import build_record
+from neurorecon.commands.trace.request import TraceRequest, refuse_outputs
 from neurorecon.errors import InputError
-from neurorecon.io.atomic import atomic_output, refuse_existing
-from neurorecon.io.stack import read_volume, stack_stem, unknown_voxel_size
+from neurorecon.io.atomic import refuse_existing
+from neurorecon.io.doubts import read_verdicts, write_doubts
+from neurorecon.io.jsonfile import write_json
+from neurorecon.io.stack import open_stack
 from neurorecon.io.swc import write_swc
-from neurorecon.metrics.masks import is_mask
-from neurorecon.morphology import Morphology
 from neurorecon.tracing import TraceConfig, TraceResult, trace_volume
-from neurorecon.volume import Grid, Volume
+from neurorecon.volume import Grid
+
+Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class TraceRequest:
-    """What to trace, and where to.
-
-    source: a TIFF file, or a stream of its bytes.
-    out: the SWC file of the largest neuron; further ones are named after it.
-    threshold: probability, 0 to 1.
-    root_zyx: voxel index in the segmentation. root_xyz: a point in the frame and unit of the SWC.
-        At most one of the two.
-    preview: a PNG file to write as well.
-    """
-
-    source: Path | BinaryIO
-    out: Path
-    voxel_size_zyx: tuple[float, float, float] | None
-    threshold: float
-    root_zyx: tuple[float, float, float] | None
-    root_xyz: tuple[float, float, float] | None
-    preview: Path | None
-    overwrite: bool
+def check_request(request: TraceRequest) -> None:
+    """Raise InputError for what can be known to be wrong before any voxel is read."""
+    refuse_outputs([request])
+    _with_verdicts(request)
+    if request.roots_zyx or request.roots_xyz:
+        channel = request.channel if request.image is None else None
+        with open_stack(
+            request.source, voxel_size_zyx=request.voxel_size_zyx, channel=channel
+        ) as stack:
+            _root_points(request, stack.grid, stack.shape_zyx)
 
 
-def refuse_outputs(requests: Sequence[TraceRequest]) -> None:
-    """Raise InputError where an output cannot be written or two stacks have the same one."""
-    seen: set[Path] = set()
-    sources = {one.source.resolve() for one in requests if isinstance(one.source, Path)}
-    for request in requests:
-        if isinstance(request.source, Path) and not request.source.exists():
-            raise InputError(f"{request.source} does not exist; check the name")
-        for path in filter(None, (request.out, request.preview)):
-            if path.resolve() in sources:
-                raise InputError(f"{path} is an input and would be replaced; choose another --out")
-            refuse_existing(path, request.overwrite)
-            if path.resolve() in seen:
-                raise InputError(f"two outputs are called {path}; rename one of the stacks")
-            seen.add(path.resolve())
-
-
-def trace(
-    request: TraceRequest, warn: Callable[[str], None], note: Callable[[str], None]
-) -> list[Path]:
+def trace(request: TraceRequest, warn: Say, note: Say) -> list[Path]:
     """Trace one stack; returns the SWC files written, the largest neuron first."""
     refuse_outputs([request])
-    volume = read_volume(request.source, voxel_size_zyx=request.voxel_size_zyx, allow_uniform=True)
-    if warning := unknown_voxel_size(volume.grid):
-        warn(warning)
-    root = _root_point(request, volume)
-    config = TraceConfig(threshold=request.threshold)
-    result = trace_volume(_as_probability(volume.array), volume.grid, config, root)
-    paths = [_numbered(request.out, number) for number in range(1, len(result.neurons) + 1)]
-    for path in paths:
-        refuse_existing(path, request.overwrite)
-    for path, neuron in zip(paths, result.neurons, strict=True):
-        write_swc(path, neuron, volume.grid, overwrite=request.overwrite)
-    _warn_of_leftovers(request.out, len(paths), warn)
-    if request.preview is not None:
-        write_preview(request.preview, volume, result.neurons, request.overwrite)
-    note(_summary(result, volume.grid))
+    config = _with_verdicts(request)
+    started = time.perf_counter()
+    with open_evidence(request, warn, note) as evidence:
+        roots = _root_points(request, evidence.grid, evidence.probability.shape)
+        opened = time.perf_counter()
+        result = trace_volume(
+            evidence.probability, evidence.grid, config, roots, image=evidence.image
+        )
+        traced = time.perf_counter()
+        _refuse_unknown_ids(request, config, result, warn)
+        paths = _write_trees(request, result, evidence.grid, warn)
+        if request.doubts is not None:
+            write_doubts(request.doubts, _doubt_rows(result, evidence.grid), request.overwrite)
+        if request.preview is not None:
+            gaps = [bridge.path_zyx for bridge in result.bridges]
+            write_preview(
+                request.preview,
+                evidence.picture,
+                evidence.grid,
+                result.neurons,
+                gaps,
+                overwrite=request.overwrite,
+            )
+        if request.report is not None:
+            seconds = {
+                "read": opened - started,
+                "trace": traced - opened,
+                "write": time.perf_counter() - traced,
+            }
+            record = build_record(request, config, evidence, result, paths, seconds)
+            write_json(request.report, record, request.overwrite)
+    note(_summary(result, evidence.grid))
     return paths
 
 
-def write_preview(
-    path: Path, volume: Volume, neurons: Sequence[Morphology], overwrite: bool
-) -> None:
-    """Write a PNG of the stack's projections with the trees over them."""
-    from neurorecon.report.preview import draw_preview  # matplotlib takes a second to import
-
-    figure = draw_preview(volume.array, volume.grid, neurons)
-    with atomic_output(path, overwrite) as temporary:
-        figure.savefig(temporary, format="png")
-
-
-def stack_name(stack: Path) -> str:
-    """What outputs of a segmentation are called: `a_seg.tif` and `a.ome.tif` give `a`."""
-    stem = stack_stem(stack)
-    return stem.removesuffix("_seg") or stem
-
-
-def _as_probability(array: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """uint8 0..255 or float32 0..1 as they are, masks (one value besides 0) as 0 and 255.
-
-    Raises InputError for anything else: a scale guessed here would be a threshold guessed.
-    """
-    low, high = float(array.min()), float(array.max())
-    if is_mask(array):
-        return np.where(array != 0, np.uint8(255), np.uint8(0))
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind == "f" and low >= 0.0 and high <= 1.0:
-        return array.astype(np.float32, copy=False)
-    raise InputError(
-        f"a {array.dtype} stack from {low:g} to {high:g} holds no probabilities: expected uint8 "
-        "0..255, floats 0..1, or a mask; run `neurorecon segment` on a raw stack first"
+def _with_verdicts(request: TraceRequest) -> TraceConfig:
+    """The settings with a person's verdicts from the table; those given by id come first."""
+    config = request.config
+    if both := sorted(config.accepted & config.rejected):
+        raise InputError(f"{', '.join(both)}: both --accept and --reject; give one of them")
+    if request.verdicts is None:
+        return config
+    verdicts = read_verdicts(request.verdicts)
+    accepted = {name for name, verdict in verdicts.items() if verdict == "accept"}
+    rejected = {name for name, verdict in verdicts.items() if verdict == "reject"}
+    return replace(
+        config,
+        accepted=config.accepted | (accepted - config.rejected),
+        rejected=config.rejected | (rejected - config.accepted),
     )
 
 
-def _root_point(request: TraceRequest, volume: Volume) -> NDArray[np.float64] | None:
-    """The root asked for, in the frame and unit of the grid; InputError outside the stack."""
-    if request.root_zyx is not None and request.root_xyz is not None:
-        raise InputError("--root and --root-swc both say where the root is; give one of them")
-    if request.root_zyx is not None:
-        point = volume.grid.to_physical(np.asarray(request.root_zyx))
-    elif request.root_xyz is not None:
-        point = np.asarray(request.root_xyz[::-1], np.float64)
-    else:
+def _refuse_unknown_ids(
+    request: TraceRequest, config: TraceConfig, result: TraceResult, warn: Say
+) -> None:
+    """A verdict on nothing is a slip of the hand, or belongs to another segmentation."""
+    known = {doubt.id for doubt in result.doubts}
+    cure = "ids are in the table that --doubts writes, for the same stack and settings"
+    named = request.config.accepted | request.config.rejected
+    if wrong := sorted(named - known):
+        raise InputError(f"no doubt is called {', '.join(wrong)}; {cure}")
+    from_table = (config.accepted | config.rejected) - named
+    unknown = from_table - known
+    if unknown and unknown == from_table:
+        raise InputError(f"{request.verdicts}: none of its ids is a doubt of this stack; {cure}")
+    if unknown:
+        warn(f"{request.verdicts}: {len(unknown)} of its ids are no doubts any more; {cure}")
+
+
+def _root_points(
+    request: TraceRequest, grid: Grid, shape_zyx: tuple[int, ...]
+) -> NDArray[np.float64] | None:
+    """The roots asked for, in the frame and unit of the grid; InputError outside the stack."""
+    points = [grid.to_physical(np.asarray(index)) for index in request.roots_zyx]
+    points += [np.asarray(point[::-1], np.float64) for point in request.roots_xyz]
+    if not points:
         return None
-    index = volume.grid.to_index(point)
-    last = np.asarray(volume.array.shape) - 1
-    if ((index < -0.5) | (index > last + 0.5)).any():
-        raise InputError(
-            f"the root's voxel index (z y x) {_spaced(index)} lies outside the stack, which ends "
-            f"at {_spaced(last)}; --root takes voxel indices Z Y X, --root-swc the SWC's X Y Z"
-        )
-    return point
+    last = np.asarray(shape_zyx) - 1
+    for index in grid.to_index(np.stack(points)):
+        if ((index < -0.5) | (index > last + 0.5)).any():
+            raise InputError(
+                f"the root's voxel index (z y x) {_spaced(index)} lies outside the stack, which "
+                f"ends at {_spaced(last)}; --root takes voxel indices Z Y X, --root-swc the SWC's "
+                "X Y Z"
+            )
+    return np.stack(points)
 
 
-def _spaced(values: NDArray[Any]) -> str:
+def _spaced(values: NDArray[np.float64] | NDArray[np.int64]) -> str:
     return " ".join(f"{value:g}" for value in np.round(np.asarray(values, np.float64), 2))
+
+
+def _write_trees(request: TraceRequest, result: TraceResult, grid: Grid, warn: Say) -> list[Path]:
+    paths = [_numbered(request.out, number) for number in range(1, len(result.neurons) + 1)]
+    for path in paths:
+        if path.resolve() in {one.resolve() for one in request.inputs}:
+            raise InputError(f"{path} is an input and would be replaced; choose another --out")
+        refuse_existing(path, request.overwrite)
+    for path, neuron in zip(paths, result.neurons, strict=True):
+        write_swc(path, neuron, grid, overwrite=request.overwrite)
+    # A file of an earlier run that had more neurons would be taken for one of this run.
+    stale = _numbered(request.out, len(paths) + 1)
+    if stale.exists():
+        found = _counted(len(paths), "tree")
+        warn(f"{stale} is from an earlier run: this one found {found}")
+    return paths
 
 
 def _numbered(out: Path, number: int) -> Path:
     return out if number == 1 else out.with_name(f"{out.stem}_{number}{out.suffix}")
 
 
-def _warn_of_leftovers(out: Path, count: int, warn: Callable[[str], None]) -> None:
-    """A file of an earlier run that had more neurons would be taken for one of this run."""
-    stale = _numbered(out, count + 1)
-    if stale.exists():
-        warn(f"{stale} is from an earlier run: this one found {count} tree{'s'[: count > 1]}")
+def _doubt_rows(result: TraceResult, grid: Grid) -> list[dict[str, object]]:
+    """Rows for `io.doubts`, most doubtful first."""
+    rows: list[dict[str, object]] = []
+    for doubt in result.doubts:
+        index = grid.to_index(doubt.point_zyx)
+        verdict = {"accepted": "accept", "rejected": "reject", None: ""}[doubt.verdict]
+        rows.append(
+            {
+                **{f"axis-{axis}": round(float(index[axis]), 2) for axis in range(3)},
+                "id": doubt.id,
+                "kind": doubt.kind,
+                "score": round(float(doubt.score), 4),
+                "done": "yes" if doubt.done else "no",
+                "verdict": verdict,
+                **dict(zip("zyx", (round(float(c), 4) for c in doubt.point_zyx), strict=True)),
+                "unit": grid.unit,
+                "note": doubt.note,
+            }
+        )
+    return rows
 
 
 def _summary(result: TraceResult, grid: Grid) -> str:
@@ -157,9 +181,14 @@ def _summary(result: TraceResult, grid: Grid) -> str:
     parts = [f"{_counted(len(result.neurons), 'tree')}, {length:.0f} {unit}"]
     if result.bridge_count:
         parts.append(f"{_counted(result.bridge_count, 'gap')} bridged")
+    if result.loops_opened:
+        parts.append(f"{_counted(len(result.loops_opened), 'loop')} opened")
     if result.fragment_count:
         left_out = _counted(result.fragment_count, "shorter tree")
         parts.append(f"{left_out} ({result.fragment_length:.0f} {unit}) left out")
+    open_doubts = sum(doubt.verdict is None for doubt in result.doubts)
+    if open_doubts:
+        parts.append(f"{_counted(open_doubts, 'doubtful place')} (--doubts lists them)")
     return "; ".join(parts)
 
 

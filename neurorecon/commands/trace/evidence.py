@@ -1,0 +1,166 @@
+"""The voxels that a tracing looks at: probabilities, read from disk or made from a raw stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurorecon.commands.trace.request import TraceRequest
+from neurorecon.errors import InputError
+from neurorecon.io.ondisk import VoxelsOnDisk
+from neurorecon.io.roi import Box
+from neurorecon.io.stack import OpenStack, check_values, open_stack, unknown_voxel_size
+from neurorecon.segmentation.classical import brightened
+from neurorecon.segmentation.reading import Reading, Survey, converter, survey, tell
+from neurorecon.tracing.foreground import Probability
+from neurorecon.volume import Grid, LazyVoxels
+
+Voxels = NDArray[Any] | LazyVoxels
+Say = Callable[[str], None]
+
+_OTHER_WAYS = "if that is wrong, say --input mask, probability or raw"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is to trace.
+
+    reading: how the source was read. probability: of neurite, in memory or on disk.
+    image: the raw stack with bright neurites, where there is one. picture: what a preview shows.
+    """
+
+    reading: Reading
+    probability: Probability
+    grid: Grid
+    image: Voxels | None
+    picture: Voxels
+
+
+@contextmanager
+def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evidence]:
+    """Open what is to be traced, and say on the way how it was understood.
+
+    Errors as `open_stack`, and InputError where values have no meaning or the image does not fit.
+    """
+    channel = request.channel if request.image is None else None
+    with open_stack(
+        request.source, voxel_size_zyx=request.voxel_size_zyx, channel=channel
+    ) as stack:
+        if warning := unknown_voxel_size(stack.grid):
+            warn(warning)
+        voxels = _checked(stack, VoxelsOnDisk(stack))
+        seen = survey(voxels)
+        reading = _reading(request, stack, seen, note)
+        if reading == Reading.raw:
+            if request.image is not None:
+                raise InputError(
+                    f"{stack.name} is a raw stack itself: --image goes with a segmentation of it"
+                )
+            yield _from_raw(request, stack, seen, note)
+            return
+        probability = voxels
+        if not (reading == Reading.probability and stack.dtype == np.uint8):
+            probability = voxels.converted(*converter(reading, seen))
+        if request.image is None:
+            yield Evidence(reading, probability, stack.grid, None, probability)
+            return
+        with _open_image(request, request.image, stack, note) as (image, picture):
+            yield Evidence(reading, probability, stack.grid, image, picture)
+
+
+def _checked(stack: OpenStack, voxels: VoxelsOnDisk) -> VoxelsOnDisk:
+    """Refuses what is not finite, as it is read."""
+    if stack.dtype.kind != "f":
+        return voxels
+
+    def check(array: NDArray[Any]) -> NDArray[Any]:
+        check_values(stack.name, np.atleast_1d(array), allow_uniform=True)
+        return array
+
+    return voxels.converted(check, stack.dtype)
+
+
+def _reading(request: TraceRequest, stack: OpenStack, seen: Survey, note: Say) -> Reading:
+    """As told by the user, by the file, or by the values; said where it is a guess."""
+    if request.reading is not None:
+        return request.reading
+    if stack.is_probability and seen.full_scale is not None:
+        return Reading.probability
+    reading, reason = tell(seen)
+    if reading == Reading.raw:
+        note(
+            f"{stack.name} is read as a raw stack ({reason}): traced without a network; "
+            f"--segment does better. {_OTHER_WAYS[0].upper()}{_OTHER_WAYS[1:]}"
+        )
+    elif reading == Reading.probability:
+        note(f"{stack.name} is read as a probability ({reason}); {_OTHER_WAYS}")
+    return reading
+
+
+def _from_raw(request: TraceRequest, stack: OpenStack, seen: Survey, note: Say) -> Evidence:
+    array = stack.read()
+    check_values(stack.name, array)
+    array = _bright(array, _is_dark(request.invert, stack.name, seen, note), seen)
+    probability = brightened(array, stack.grid.voxel_size_zyx)
+    return Evidence(Reading.raw, probability, stack.grid, array, array)
+
+
+@contextmanager
+def _open_image(
+    request: TraceRequest, path: Path, segmentation: OpenStack, note: Say
+) -> Iterator[tuple[Voxels, Voxels]]:
+    """The raw stack of a segmentation, with bright neurites, and as it is."""
+    with open_stack(path, channel=request.channel) as stack:
+        picture = _checked(stack, VoxelsOnDisk(stack, _part(stack, segmentation)))
+        seen = survey(picture)
+        if not _is_dark(request.invert, stack.name, seen, note):
+            yield picture, picture
+            return
+        yield picture.converted(lambda array: _bright(array, True, seen), stack.dtype), picture
+
+
+def _part(image: OpenStack, segmentation: OpenStack) -> Box | None:
+    """The part of a raw stack that was segmented (`segment --roi`), None for all of it."""
+    if image.shape_zyx == segmentation.shape_zyx:
+        return None
+    start = np.zeros(3)
+    if image.grid.unit == segmentation.grid.unit:
+        start = image.grid.to_index(np.asarray(segmentation.grid.origin_zyx))
+    low = np.rint(start).astype(int)
+    high = low + segmentation.shape_zyx
+    inside = (low >= 0).all() and (high <= image.shape_zyx).all()
+    if not low.any() or not inside or np.abs(start - low).max() > 0.01:
+        raise InputError(
+            f"{image.name} has {_by(image.shape_zyx)} voxels, {segmentation.name} "
+            f"{_by(segmentation.shape_zyx)}; give the stack that was segmented as --image"
+        )
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return z, y, x
+
+
+def _is_dark(invert: bool | None, name: str, seen: Survey, note: Say) -> bool:
+    if invert is None and seen.is_dark_on_bright:
+        note(f"{name}: neurites look dark on a bright background; if not, give --no-invert")
+        return True
+    return bool(invert)
+
+
+def _bright(array: NDArray[Any], dark: bool, seen: Survey) -> NDArray[Any]:
+    """The array with bright neurites, in the range that it had."""
+    if not dark:
+        return array
+    low, high = array.dtype.type(seen.low), array.dtype.type(seen.high)
+    if array.dtype.kind == "f":
+        return (high - array) + low
+    # Values beyond those that the survey of a large stack met would wrap around.
+    return high - np.clip(array, low, high) + low
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
