@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -77,7 +77,7 @@ class Result:
 
 def main() -> None:
     arguments = _parse()
-    cases = list(_cases(arguments.data, arguments.stack))
+    cases = list(masks(arguments.data, arguments.stack))
     ours = [_result(_ours(case), case.gold) for case in cases]
     tried = {
         settings: [_best_peer(case, settings) for case in cases]
@@ -107,13 +107,16 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cases(data: Path, names: list[str] | None):
+def masks(
+    data: Path, names: list[str] | None = None, thresholds: tuple[int, ...] = THRESHOLDS
+) -> Iterator[Case]:
+    """Each stack at each threshold."""
     for folder in sorted(path.parent for path in data.glob("*/stack.tif")):
         if names and folder.name not in names:
             continue
         stack = read_volume(folder / "stack.tif", voxel_size_zyx=(1.0, 1.0, 1.0)).array
         gold = read_swc(folder / "gold.swc")
-        for threshold in THRESHOLDS:
+        for threshold in thresholds:
             mask = np.where(stack >= threshold, np.uint8(255), np.uint8(0))
             yield Case(folder.name, threshold, mask, gold)
 
