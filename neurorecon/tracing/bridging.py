@@ -1,136 +1,245 @@
-"""Pieces of a neurite that a gap keeps apart, joined where a tip points across the gap.
+"""Pieces of a neurite that a gap keeps apart, joined where the evidence speaks for it.
 
-Every tip looks for nodes of other pieces. A bridge costs its length, more when the tip does not
-point along it; the cheapest bridges that join all pieces that can be joined (a minimum spanning
-tree) are built. Neurites that run side by side are never joined: their tips point along, not
-across. Nor are two pieces of the size of neurons where a tip of one ends at the other's side.
+The bridges with the highest scores that join all pieces that can be joined honestly (a maximum
+spanning forest) are built along the best path through the voxels. Two groups of pieces of the size
+of neurons need better evidence than a fragment does: they may be two neurons that touch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
-from neurorecon.morphology import Morphology
-from neurorecon.tracing.rooting import branch_ends, rooted_at, tree_lengths
+from neurorecon.morphology import UNDEFINED, Morphology
+from neurorecon.tracing.candidates import Candidates
+from neurorecon.tracing.doubts import Verdicts, doubt_id
+from neurorecon.tracing.evidence import GapEvidence, GapPath
+from neurorecon.tracing.result import Bridge, Doubt
+from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
-_TANGENT_HOPS = 3
+HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
+_DARK = 0.6  # brightness of a gap that is as dark as what lies around
+_RIVAL_TIP, _RIVAL_SIDE = 0.3, 0.4  # scores that join two pieces of the size of neurons
+_NEURON = 0.1  # part of the length of all pieces that the smaller of two neurons has
+_WORTH = 0.05  # score from which a bridge that was not built is worth a look
+_PLAIN = 0.7  # score from which a bridge that was built is not
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Possible bridges. tip, node: (c,) rows; cost: (c,), at most 1 where a bridge is honest."""
+class Judged:
+    """Candidates with what the voxels say. All lists are as long as `candidates`.
 
-    tip: NDArray[np.int64]
-    node: NDArray[np.int64]
-    cost: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.int64]) -> Candidates:
-        """The candidates `rows`."""
-        return Candidates(self.tip[rows], self.node[rows], self.cost[rows])
-
-
-def tip_directions(
-    morphology: Morphology, tips: NDArray[np.int64], span: float
-) -> NDArray[np.float64]:
-    """Unit vectors (t, 3) that point out of each tip, along the last `span` of its branch."""
-    inner = np.array([rows[-1] for rows in branch_ends(morphology, tips, span)], np.int64)
-    vector = morphology.point_zyx[tips] - morphology.point_zyx[inner]
-    return vector / np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
-
-
-def bridge_candidates(morphology: Morphology, max_gap: float, span: float) -> Candidates:
-    """For each tip and each other piece within reach the cheapest bridge.
-
-    The gap counts from surface to surface. Its cost is the gap over the longest that is honest,
-    which is `max_gap` straight ahead and falls to nothing at 90 degrees.
-
-    span: length of the end of a branch that tells where its tip points.
+    brightness, length, score: (c,) as in `Bridge`. paths: the best paths. ids: of the doubts.
     """
-    piece = morphology.tree_of
-    tips = np.flatnonzero(morphology.degree == 1)
-    direction = tip_directions(morphology, tips, span)
-    out = np.zeros_like(morphology.point_zyx)
-    out[tips] = direction
-    reach = max_gap + morphology.radius[tips] + morphology.radius.max(initial=0.0)
-    tree = KDTree(morphology.point_zyx)
-    near = tree.query_ball_point(morphology.point_zyx[tips], reach)
-    count = np.array([len(rows) for rows in near], np.int64)
-    tip = np.repeat(tips, count)
-    node = np.concatenate([*near, []]).astype(np.int64)
-    other = piece[tip] != piece[node]
-    tip, node = tip[other], node[other]
-    across = morphology.point_zyx[node] - morphology.point_zyx[tip]
-    distance = np.maximum(np.linalg.norm(across, axis=1), 1e-12)
-    ahead = (out[tip] * across).sum(axis=1) / distance
-    meets = -(out[node] * across).sum(axis=1) / distance
-    is_tip = morphology.degree[node] == 1
-    slope = _sine(out[tip], _tangents(morphology)[node])
-    # A tip is seldom noisy on both sides of a gap. Onto a side it has to point at an angle: what
-    # runs along a neurite is another one.
-    straight = np.where(is_tip, 0.5 * (ahead + meets), ahead * np.minimum(2.0 * slope, 1.0))
-    straight[ahead <= 0] = 0.0
-    gap = np.maximum(distance - morphology.radius[tip] - morphology.radius[node], 0.0)
-    honest = max_gap * np.clip(straight, 0.0, 1.0)
-    # Distance between centres breaks ties between nodes whose surfaces are equally near.
-    cost = (gap + 0.1 * distance) / np.maximum(honest, 1e-12)
-    found = Candidates(tip, node, cost)
-    best = found.take(np.lexsort((cost, piece[node], tip)))
-    first = np.ones(len(best.tip), bool)
-    first[1:] = (best.tip[1:] != best.tip[:-1]) | (piece[best.node[1:]] != piece[best.node[:-1]])
-    return best.take(np.flatnonzero(first))
+
+    candidates: Candidates
+    brightness: NDArray[np.float64]
+    length: NDArray[np.float64]
+    score: NDArray[np.float64]
+    paths: list[NDArray[np.float64]]
+    ids: list[str]
 
 
-def _tangents(morphology: Morphology) -> NDArray[np.float64]:
-    """(n, 3) direction of the branch at each node, towards the root; short at the root itself."""
-    ahead = np.arange(len(morphology))
-    for _ in range(_TANGENT_HOPS):
-        ahead = np.where(morphology.parent[ahead] >= 0, morphology.parent[ahead], ahead)
-    return morphology.point_zyx[ahead] - morphology.point_zyx
+@dataclass(frozen=True)
+class Bridging:
+    """What was joined.
 
-
-def _sine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sine (c,) of the angles between vectors (c, 3); 1 where one has no length."""
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    cross = np.linalg.norm(np.cross(one, other), axis=1)
-    return np.where(lengths > 0, cross / np.maximum(lengths, 1e-12), 1.0)
-
-
-def bridged(
-    morphology: Morphology, candidates: Candidates, rival: float
-) -> tuple[Morphology, list[tuple[int, int]]]:
-    """The pieces joined along the cheapest candidates, and the bridges built.
-
-    rival: two pieces (with all that is joined to them) of which the shorter has at least this part
-        of the longer one's length are taken for two neurons that touch, unless a tip of one meets
-        a tip of the other, as the two ends of a broken neurite do.
+    forest: the pieces with their bridges, nodes along the bridges last.
+    made: rows of the judged candidates that were built; open: those that nearly were.
     """
-    piece = morphology.tree_of
-    length = tree_lengths(morphology, piece)
-    order = np.lexsort((candidates.node, candidates.tip, candidates.cost))
-    order = order[candidates.cost[order] <= 1.0]
-    groups = _Groups(length)
-    bridges: list[tuple[int, int]] = []
-    # Kruskal's minimum spanning forest, cheapest bridges first.
-    for tip, node in zip(candidates.tip[order], candidates.node[order], strict=True):
-        one, other = groups.find(int(piece[tip])), groups.find(int(piece[node]))
-        if one == other:
-            continue
-        shorter, longer = sorted((groups.length[one], groups.length[other]))
-        if shorter >= rival * longer and morphology.degree[node] != 1:
-            continue
-        groups.join(one, other)
-        bridges.append((int(tip), int(node)))
-    if not bridges:
-        return morphology, []
-    # Each group keeps the root of its longest piece.
+
+    forest: Morphology
+    judged: Judged
+    made: list[int]
+    open: list[int]
+
+
+def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence) -> Judged:
+    """Look at the voxels of each gap. A lit gap counts as shorter than a dark one.
+
+    Of two candidates between the same ends the better one is kept.
+    """
+    seen = [
+        _path(morphology, evidence, int(tip), int(stone), int(node))
+        for tip, stone, node in zip(candidates.tip, candidates.stone, candidates.node, strict=True)
+    ]
+    lit = np.array([path.contrast or 0.0 for path in seen])
+    told = np.array([path.contrast is not None for path in seen], bool)
+    brightness = np.where(told, _DARK + (1.0 - _DARK) * lit, 1.0)
+    length = 1.0 - (1.0 - candidates.length) * (1.0 - lit)
+    score = length * candidates.direction * candidates.calibre * brightness
+    size = evidence.voxel_size_zyx
+    ids = [
+        doubt_id("bridge", *(morphology.point_zyx[[tip, node]] / size))
+        for tip, node in zip(candidates.tip, candidates.node, strict=True)
+    ]
+    order = np.argsort(-score, kind="stable")
+    _, first = np.unique(np.array(ids, str)[order], return_index=True)
+    kept = order[np.sort(first)]
+    return Judged(
+        candidates.take(kept),
+        brightness[kept],
+        length[kept],
+        score[kept],
+        [seen[row].point_zyx for row in kept],
+        [ids[row] for row in kept],
+    )
+
+
+def _path(
+    morphology: Morphology, evidence: GapEvidence, tip: int, stone: int, node: int
+) -> GapPath:
+    point = morphology.point_zyx
+    if stone < 0:
+        return evidence.path(point[tip], point[node])
+    first, second = (
+        evidence.path(point[tip], point[stone]),
+        evidence.path(point[stone], point[node]),
+    )
+    line = np.concatenate([first.point_zyx, second.point_zyx[1:]])
+    if first.contrast is None or second.contrast is None:
+        return GapPath(line, None)
+    return GapPath(line, 0.5 * (first.contrast + second.contrast))
+
+
+def bridged(morphology: Morphology, judged: Judged, rival: float, verdicts: Verdicts) -> Bridging:
+    """The pieces joined along the best candidates.
+
+    rival: two groups of pieces of which the shorter has at least this part of the longer one's
+        length are taken for two neurons, unless both are small against all there is.
+    """
+    groups = _Groups(tree_lengths(morphology, morphology.tree_of))
+    made = _chosen(morphology, judged, rival, verdicts, groups)
+    forest = _built(morphology, judged, made, groups)
+    open_ = _nearly(morphology, judged, verdicts, groups, made)
+    return Bridging(forest, judged, made, open_)
+
+
+def _chosen(
+    morphology: Morphology, judged: Judged, rival: float, verdicts: Verdicts, groups: _Groups
+) -> list[int]:
+    """Rows of the candidates to build: Kruskal's spanning forest, best first."""
+    piece, candidates = morphology.tree_of, judged.candidates
+    accepted = np.array([name in verdicts.accepted for name in judged.ids], bool)
+    rejected = np.array([name in verdicts.rejected for name in judged.ids], bool)
+    score = np.where(accepted, np.inf, judged.score)
+    order = np.lexsort((candidates.node, candidates.tip, candidates.gap, -score))
+    waiting = order[(score[order] >= HONEST) & ~rejected[order]].tolist()
+    neuron = _NEURON * sum(groups.length)
+    made: list[int] = []
+    used: set[int] = set()
+    while True:  # two groups that were rivals may be so no longer when one has grown
+        before, left = len(made), []
+        for row in waiting:
+            ends = int(piece[candidates.tip[row]]), int(piece[candidates.node[row]])
+            one, other = groups.find(ends[0]), groups.find(ends[1])
+            stone = int(candidates.stone[row])
+            if one == other or stone in used:
+                continue
+            shorter, longer = sorted((groups.length[one], groups.length[other]))
+            rivals = shorter >= max(rival * longer, neuron)
+            if rivals and score[row] < (_RIVAL_SIDE if candidates.side[row] else _RIVAL_TIP):
+                left.append(row)
+                continue
+            groups.join(one, other)
+            if stone >= 0:
+                used.add(stone)
+                groups.join(one, int(piece[stone]))
+            made.append(row)
+        if len(made) == before:
+            return made
+        waiting = left
+
+
+def _built(morphology: Morphology, judged: Judged, made: list[int], groups: _Groups) -> Morphology:
+    """The pieces with nodes and edges along the bridges."""
+    if not made:
+        return morphology
+    point, radius = [morphology.point_zyx], [morphology.radius]
+    edges, count = [], len(morphology)
+    for row in made:
+        tip, stone, node = (int(rows[row]) for rows in judged.candidates.ends)
+        along = np.linspace(0.0, 1.0, len(judged.paths[row]))[1:-1]
+        inner = judged.paths[row][1:-1]
+        if stone >= 0:
+            at = int(np.linalg.norm(inner - morphology.point_zyx[stone], axis=1).argmin())
+            inner, along = np.delete(inner, at, axis=0), np.delete(along, at)
+        chain = [tip, *range(count, count + len(inner)), node]
+        if stone >= 0:
+            chain.insert(1 + at, stone)
+        point.append(inner)
+        radius.append(morphology.radius[tip] * (1 - along) + morphology.radius[node] * along)
+        edges += pairwise(chain)
+        count += len(inner)
+    added = count - len(morphology)
+    parent = np.concatenate([morphology.parent, np.full(added, -1)])
+    kind = np.concatenate([morphology.kind, np.full(added, UNDEFINED)])
+    every = Morphology(np.concatenate(point), np.concatenate(radius), parent, kind, morphology.unit)
+    return rooted_at(every, _roots(morphology, groups), np.array(edges))
+
+
+def _roots(morphology: Morphology, groups: _Groups) -> NDArray[np.int64]:
+    """The root of the longest piece of each group."""
+    length = tree_lengths(morphology, morphology.tree_of)
     group = np.array([groups.find(number) for number in range(len(length))])
     order = np.lexsort((-length, group))
-    longest = order[np.unique(group[order], return_index=True)[1]]
-    return rooted_at(morphology, morphology.roots[longest], np.array(bridges)), bridges
+    return morphology.roots[order[np.unique(group[order], return_index=True)[1]]]
+
+
+def _nearly(
+    morphology: Morphology, judged: Judged, verdicts: Verdicts, groups: _Groups, made: list[int]
+) -> list[int]:
+    """The best candidate between each two groups that stayed apart, and all with a verdict."""
+    piece, best = morphology.tree_of, {}
+    candidates, done = judged.candidates, set(made)
+    for row in np.argsort(-judged.score, kind="stable").tolist():
+        pair = {groups.find(int(piece[rows[row]])) for rows in (candidates.tip, candidates.node)}
+        if verdicts.on(judged.ids[row]) is not None and row not in done:
+            best[judged.ids[row], 0] = row
+        elif len(pair) == 2 and judged.score[row] >= _WORTH:
+            best.setdefault((min(pair), max(pair)), row)
+    return list(best.values())
+
+
+def bridge_records(bridging: Bridging, origin_zyx: NDArray[np.float64]) -> list[Bridge]:
+    """What was built, in the frame of the grid."""
+    judged, candidates = bridging.judged, bridging.judged.candidates
+    return [
+        Bridge(
+            id=judged.ids[row],
+            start_zyx=judged.paths[row][0] + origin_zyx,
+            end_zyx=judged.paths[row][-1] + origin_zyx,
+            path_zyx=judged.paths[row] + origin_zyx,
+            gap=float(candidates.gap[row]),
+            score=float(judged.score[row]),
+            length=float(judged.length[row]),
+            direction=float(candidates.direction[row]),
+            calibre=float(candidates.calibre[row]),
+            brightness=float(judged.brightness[row]),
+        )
+        for row in bridging.made
+    ]
+
+
+def bridge_doubts(
+    bridging: Bridging, verdicts: Verdicts, origin_zyx: NDArray[np.float64]
+) -> list[Doubt]:
+    """Weak bridges, and those that were not built although something speaks for them."""
+    judged, doubts = bridging.judged, []
+    for row in [*bridging.made, *bridging.open]:
+        done = row in bridging.made
+        verdict = verdicts.on(judged.ids[row])
+        if done and verdict is None and judged.score[row] >= _PLAIN:
+            continue
+        path, gap = judged.paths[row], judged.candidates.gap[row]
+        note = f"gap of {gap:.1f} {'bridged' if done else 'left open'}"
+        middle = 0.5 * (path[0] + path[-1]) + origin_zyx
+        score = float(judged.score[row])
+        doubts.append(Doubt(judged.ids[row], "bridge", middle, score, done, verdict, note))
+    return doubts
 
 
 class _Groups:
@@ -148,6 +257,7 @@ class _Groups:
         return number
 
     def join(self, one: int, other: int) -> None:
-        """Unite two sets, given by the pieces that stand for them."""
-        self.parent[other] = one
-        self.length[one] += self.length[other]
+        """Unite the sets of two pieces that stand for them."""
+        if one != other:
+            self.parent[other] = one
+            self.length[one] += self.length[other]

@@ -9,15 +9,24 @@ from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
 from neurorecon.morphology import Morphology
-from neurorecon.tracing.bridging import bridge_candidates, bridged
+from neurorecon.tracing.bridging import (
+    Bridging,
+    bridge_doubts,
+    bridge_records,
+    bridged,
+    judged,
+)
+from neurorecon.tracing.candidates import find_candidates
 from neurorecon.tracing.centrelines import centrelines
 from neurorecon.tracing.config import TraceConfig
+from neurorecon.tracing.doubts import Verdicts, ranked
+from neurorecon.tracing.evidence import GapEvidence
 from neurorecon.tracing.foreground import Probability, find_foreground
-from neurorecon.tracing.result import Bridge, Fragment, TraceResult
+from neurorecon.tracing.result import Fragment, TraceResult
 from neurorecon.tracing.rooting import rooted_at, thickest_end, tree_lengths
 from neurorecon.tracing.sampling import resampled
 from neurorecon.tracing.soma import Soma, find_soma, with_soma
-from neurorecon.volume import Grid
+from neurorecon.volume import Grid, LazyVoxels
 
 _END = 8.0  # smallest voxel sizes; the end of a branch that tells its direction and calibre
 
@@ -27,14 +36,14 @@ def trace_volume(
     grid: Grid,
     config: TraceConfig | None = None,
     roots_zyx: NDArray[np.float64] | None = None,
-    image: NDArray[Any] | None = None,
+    image: NDArray[Any] | LazyVoxels | None = None,
 ) -> TraceResult:
     """Trace the neurons in a segmentation.
 
     probability: (Z, Y, X) float32 0..1 or uint8 0..255, in memory or on disk.
     roots_zyx: (k, 3) or (3,) points in the frame and unit of the grid; one tree for each, rooted at
         its node nearest to the point, and no others.
-    image: (Z, Y, X) the raw stack, as evidence in gaps. Neurites are bright.
+    image: (Z, Y, X) the raw stack, as evidence in gaps, in memory or on disk. Neurites are bright.
 
     Raises NeuroreconError where nothing is above the threshold or too much is, InputError where the
     root is too far from every tree.
@@ -44,30 +53,38 @@ def trace_volume(
     foreground = find_foreground(probability, config.threshold, config.max_foreground)
     pieces = centrelines(foreground, probability, voxel_size, config)
     smallest = float(voxel_size.min())
-    length = tree_lengths(pieces, pieces.tree_of)
-    long = length >= min(config.min_fragment * smallest, float(length.max()))
-    dust_count = int((~long).sum())
-    pieces = pieces.take(np.flatnonzero(long[pieces.tree_of]))
-    max_gap = config.limits(smallest).max_gap
-    candidates = bridge_candidates(pieces, max_gap, _END * smallest)
-    forest, bridges = bridged(pieces, candidates, config.rival)
-    trees = sorted(forest.trees(), key=lambda tree: -tree.length)
+    verdicts = Verdicts.of(config)
+    evidence = GapEvidence.of(foreground, probability, image, config.threshold, voxel_size)
+    bridging = _joined(pieces, evidence, config, verdicts)
+    trees = sorted(bridging.forest.trees(), key=lambda tree: -tree.length)
     root_zyx = None if roots_zyx is None else np.reshape(roots_zyx, (-1, 3))[0]
-    chosen, root_row = _chosen(trees, grid, config, root_zyx)
+    dust = min(config.min_fragment * smallest, trees[0].length)
+    long = [tree for tree in trees if tree.length >= dust]
+    chosen, root_row = _chosen(long, grid, config, root_zyx)
     neurons = [_finished(tree, smallest, config, root_row) for tree in chosen]
-    dropped = [tree for tree in trees if not any(tree is kept for kept in chosen)]
+    dropped = [tree for tree in long if not any(tree is kept for kept in chosen)]
+    origin = np.asarray(grid.origin_zyx)
+    doubts = bridge_doubts(bridging, verdicts, origin)
+    verdicts.check(doubt.id for doubt in doubts)
     return TraceResult(
         neurons=[_placed(neuron, grid) for neuron in neurons],
-        bridges=[_bridge(pieces, tip, node, grid) for tip, node in bridges],
+        bridges=bridge_records(bridging, origin),
         dropped=[Fragment(tree.length, tree.point_zyx[0], 0.0) for tree in dropped],
-        dust_count=dust_count,
+        dust_count=len(trees) - len(long),
+        doubts=ranked(doubts),
     )
 
 
-def _bridge(pieces: Morphology, tip: int, node: int, grid: Grid) -> Bridge:
-    ends = pieces.point_zyx[[tip, node]] + np.asarray(grid.origin_zyx)
-    gap = max(float(np.linalg.norm(ends[1] - ends[0]) - pieces.radius[[tip, node]].sum()), 0.0)
-    return Bridge("", ends[0], ends[1], ends, gap, 1.0, 1.0, 1.0, 1.0, 1.0)
+def _joined(
+    pieces: Morphology, evidence: GapEvidence, config: TraceConfig, verdicts: Verdicts
+) -> Bridging:
+    """The pieces, their gaps bridged; what has hardly any length is at most a stepping stone."""
+    smallest = float(evidence.voxel_size_zyx.min())
+    length = tree_lengths(pieces, pieces.tree_of)
+    stone = length < min(config.min_fragment * smallest, float(length.max()))
+    max_gap = config.limits(smallest).max_gap
+    found = find_candidates(pieces, stone[pieces.tree_of], max_gap, smallest)
+    return bridged(pieces, judged(pieces, found, evidence), config.rival, verdicts)
 
 
 def _chosen(

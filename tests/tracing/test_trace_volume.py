@@ -285,14 +285,14 @@ def test_single_voxel_gives_a_single_node():
     assert tree.point_zyx.tolist() == [[6.0, 5.0, 3.0]]
 
 
-def test_a_tip_at_the_side_of_another_neuron_does_not_join_them():
-    """A twig of the same kind is joined; a second neuron of like length is not."""
+def test_a_tip_at_the_side_of_another_neuron_needs_good_evidence_to_join_them():
+    """A twig is joined across 10 voxels; a second neuron of like length is not."""
     trunk = polyline((10, 20, 5), (10, 20, 95))
 
     def beside(length):
-        return drawn(joined(trunk, polyline((10, 27, 50), (10, 27 + length, 50))), (20, 120, 100))
+        return drawn(joined(trunk, polyline((10, 33, 50), (10, 33 + length, 50))), (20, 130, 100))
 
-    assert len(trace_volume(beside(15), Grid()).neurons) == 1
-    assert trace_volume(beside(15), Grid()).bridge_count == 1
+    assert len(trace_volume(beside(20), Grid()).neurons) == 1
+    assert trace_volume(beside(20), Grid()).bridge_count == 1
     result = trace_volume(beside(80), Grid())
     assert len(result.neurons) == 2 and result.bridge_count == 0
