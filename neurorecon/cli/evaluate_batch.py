@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from neurorecon.cli.evaluate_tables import plain_table, print_tables, sign_of
+from neurorecon.cli.tables import plain_table, print_tables, sign_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,29 +20,37 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from neurorecon.commands.evaluate.batch import Batch, Paired, Scored
-    from neurorecon.commands.evaluate.records import Measure
+    from neurorecon.commands.evaluate.measures import Measure
 
 
 _NAME_WIDTH = 13  # characters: the widest table then fits into 80 columns
 
 
-def print_batch(batch: Batch) -> None:
-    """The cases with mean, median and spread, and the comparison of two methods."""
-    tables = [_case_table(batch)]
+def print_batch(batch: Batch, details: bool) -> None:
+    """The cases with mean, median and spread, and the comparison of two methods.
+
+    details: also a table of further scores.
+    """
+    sections = [batch.measures, batch.further] if details else [batch.measures]
+    sections = [measures for measures in sections if measures]
+    tables = [_case_table(batch, measures) for measures in sections]
     if batch.baseline:
-        tables += [_difference_table(batch), _paired_table(batch.paired)]
+        compared = [batch.paired(measures) for measures in sections]
+        tables += [_difference_table(batch.scored, paired) for paired in compared]
+        tables.append(_paired_table([pair for paired in compared for pair in paired]))
     print_tables(tables)
 
 
 def print_batch_csv(batch: Batch) -> None:
     """A row a case with every score; with a baseline, its scores beside them."""
     before = {each.case.name: each.record for each in batch.baseline}
+    measures = [*batch.measures, *batch.further]
     rows = []
     for each in batch.scored:
         row: dict[str, Any] = {**_files(each), **each.record}
         if batch.baseline:
             other = before.get(each.case.name, {})
-            row |= {f"baseline_{m.key}": other.get(m.key) for m in batch.measures}
+            row |= {f"baseline_{m.key}": other.get(m.key) for m in measures}
         rows.append(row)
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
@@ -56,10 +64,11 @@ def print_batch_json(
     """One object: the settings, every case, the summary, and what was left out."""
     from neurorecon.commands.evaluate.batch import summarise
 
+    measures = [*batch.measures, *batch.further]
     record: dict[str, Any] = {
         **settings,
         "cases": [{**_files(each), **each.record} for each in batch.scored],
-        "summary": {m.key: asdict(summarise(batch.scored, m)) for m in batch.measures},
+        "summary": {m.key: asdict(summarise(batch.scored, m)) for m in measures},
         "unmatched": {side: [str(path) for path in paths] for side, paths in unmatched.items()},
     }
     if batch.baseline:
@@ -76,7 +85,7 @@ def print_batch_json(
                 "wilcoxon_p": pair.p,
                 "difference": pair.difference,
             }
-            for pair in batch.paired
+            for pair in batch.paired(measures)
         }
     typer.echo(json.dumps(record, indent=2))
 
@@ -90,42 +99,36 @@ def _files(scored: Scored) -> dict[str, Any]:
     return files | ({"problem": scored.problem} if scored.problem else {})
 
 
-def _case_table(batch: Batch) -> Table:
+def _case_table(batch: Batch, measures: Sequence[Measure]) -> Table:
     from neurorecon.commands.evaluate.batch import summarise
 
-    table = plain_table("case", *(measure.heading for measure in batch.measures))
+    table = plain_table("case", *(measure.heading for measure in measures))
     for each in batch.scored:
         table.add_row(
-            _wrapped(each.case.name), *(_number(each.record.get(m.key), m) for m in batch.measures)
+            _wrapped(each.case.name), *(_number(each.record.get(m.key), m) for m in measures)
         )
-    summaries = [summarise(batch.scored, measure) for measure in batch.measures]
+    summaries = [summarise(batch.scored, measure) for measure in measures]
     table.add_section()
     for name, values in (
         ("mean", [each.mean for each in summaries]),
         ("median", [each.median for each in summaries]),
         ("SD", [each.spread for each in summaries]),
     ):
-        pairs = zip(values, batch.measures, strict=True)
+        pairs = zip(values, measures, strict=True)
         table.add_row(name, *(_number(value, measure) for value, measure in pairs))
     units = {str(each.record["unit"]) for each in batch.scored if each.record}
-    hint = "; forks and tips: F1" if batch.kind == "tree" else ""
+    hint = "; forks and tips: F1" if measures[0].key == "length_f1" else ""
     unit = " or ".join(map(sign_of, units))
     table.caption = f"{len(batch.scored)} cases; distances in {unit}{hint}"
     return table
 
 
-def _difference_table(batch: Batch) -> Table:
-    table = plain_table("difference", *(pair.measure.heading for pair in batch.paired))
-    names = {name for pair in batch.paired for name in pair.difference}
-    for each in batch.scored:
-        if each.case.name in names:
-            table.add_row(
-                _wrapped(each.case.name),
-                *(
-                    _signed(pair.difference.get(each.case.name), pair.measure)
-                    for pair in batch.paired
-                ),
-            )
+def _difference_table(scored: Sequence[Scored], paired: Sequence[Paired]) -> Table:
+    table = plain_table("difference", *(pair.measure.heading for pair in paired))
+    for name in (each.case.name for each in scored):
+        if any(name in pair.difference for pair in paired):
+            cells = (_signed(pair.difference.get(name), pair.measure) for pair in paired)
+            table.add_row(_wrapped(name), *cells)
     return table
 
 

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from neurorecon.errors import InputError
 from neurorecon.metrics.nearest import EdgeIndex
 from neurorecon.morphology import Morphology
+from neurorecon.volume import LazyVoxels
 
 OMITTED = 0
 
@@ -30,7 +31,7 @@ class LabelledTree:
 
 
 def label_by_volume(
-    gold: Morphology, labels: NDArray[np.integer], step: float = 1.0
+    gold: Morphology, labels: NDArray[np.integer] | LazyVoxels, step: float = 1.0
 ) -> LabelledTree:
     """Label a tree, in voxel indices of the volume, by the voxels that its nodes lie in.
 

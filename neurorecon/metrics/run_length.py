@@ -22,6 +22,7 @@ from neurorecon.metrics.labelling import (
     runs,
 )
 from neurorecon.morphology import Morphology
+from neurorecon.volume import LazyVoxels
 
 # A segment that only brushes a neuron does not merge it: segmentation-skeleton-metrics asks for
 # more than 50 nodes, about one voxel apart, in each of two neurons.
@@ -75,7 +76,7 @@ class RunComparison:
 
 
 def runs_in_volume(
-    golds: Sequence[Morphology], labels: NDArray[np.integer], step: float = 1.0
+    golds: Sequence[Morphology], labels: NDArray[np.integer] | LazyVoxels, step: float = 1.0
 ) -> RunComparison:
     """Score a label volume (Z, Y, X), 0 is background, against gold neurons in its voxel indices.
 

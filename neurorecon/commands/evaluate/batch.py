@@ -10,16 +10,15 @@ import numpy as np
 
 from neurorecon.commands.evaluate.case import evaluate
 from neurorecon.commands.evaluate.config import EvaluateConfig
-from neurorecon.commands.evaluate.files import Case, Kind, kind_of
-from neurorecon.commands.evaluate.records import (
-    ALL_MASK_MEASURES,
-    ALL_TREE_MEASURES,
-    MASK_MEASURES,
-    TREE_MEASURES,
+from neurorecon.commands.evaluate.files import Case, kind_of
+from neurorecon.commands.evaluate.measures import (
+    MEASURES,
+    SLOW,
+    Comparison,
     Measure,
-    Record,
-    flat_record,
+    find_measure,
 )
+from neurorecon.commands.evaluate.records import Record, flat_record
 from neurorecon.errors import InputError
 
 
@@ -79,25 +78,31 @@ class Paired:
 class Batch:
     """Many cases, scored.
 
-    kind: what they compare.
+    comparison: what they compare.
     baseline: another method's scores for the same cases; empty where there is none.
     """
 
-    kind: Kind
+    comparison: Comparison
     scored: list[Scored]
     baseline: list[Scored]
 
     @property
     def measures(self) -> list[Measure]:
-        """What a table of these cases shows: the measures that at least one of them has."""
-        shown = TREE_MEASURES if self.kind == "tree" else MASK_MEASURES
-        return [each for each in shown if any(_has(scored, each) for scored in self.scored)]
+        """The columns of a table of these cases: those that at least one of them has."""
+        return self._had(MEASURES[self.comparison].shown)
 
     @property
-    def paired(self) -> list[Paired]:
-        """The comparison of the two methods by each of these measures."""
-        pairs = (compare_methods(self.scored, self.baseline, each) for each in self.measures)
+    def further(self) -> list[Measure]:
+        """The columns of a second table."""
+        return self._had(MEASURES[self.comparison].further)
+
+    def paired(self, measures: Sequence[Measure]) -> list[Paired]:
+        """The comparison of the two methods by each measure that both have."""
+        pairs = (compare_methods(self.scored, self.baseline, each) for each in measures)
         return [pair for pair in pairs if pair]
+
+    def _had(self, measures: Sequence[Measure]) -> list[Measure]:
+        return [each for each in measures if any(_has(scored, each) for scored in self.scored)]
 
 
 def score_batch(
@@ -112,28 +117,37 @@ def score_batch(
     sort: the score whose worst cases come first; None for the order of `cases`.
     on_case: told before each case and each of the baseline.
 
+    DIADEM, NBLAST and persistence are left out unless they are asked for.
+
     Raises InputError, before any work, where `sort` is no score or trees and stacks would share a
     table.
     """
-    kind = _common_kind([*cases, *baseline])
-    measure = find_measure(sort, kind) if sort else None
+    config = replace(config, slow=bool(config.slow))
+    comparison = _comparison([*cases, *baseline], config)
+    measure = find_measure(sort, comparison, "--sort") if sort else None
+    if measure in SLOW and not config.slow:
+        raise InputError(f"--sort {sort} needs --slow, which computes it")
     scored, others = (
         [_scored(case, config, on_case) for case in each] for each in (cases, baseline)
     )
-    return Batch(kind, worst_first(scored, measure) if measure else scored, others)
+    return Batch(comparison, worst_first(scored, measure) if measure else scored, others)
 
 
-def _common_kind(cases: Sequence[Case]) -> Kind:
-    kinds: set[Kind] = {kind_of(case.test) for case in cases}
+def _comparison(cases: Sequence[Case], config: EvaluateConfig) -> Comparison:
+    kinds = {kind_of(case.test) for case in cases}
     if len(kinds) > 1:
         raise InputError("some cases score trees and some score stacks; score them in two runs")
-    return kinds.pop()
+    if kinds == {"tree"}:
+        return "tree"
+    return "labels" if config.labels else "mask"
 
 
 def _scored(case: Case, config: EvaluateConfig, on_case: Callable[[Case], None]) -> Scored:
     on_case(case)
     try:
-        return Scored(case, flat_record(evaluate(case.test, case.gold, _config_of(case, config))))
+        return Scored(
+            case, flat_record(evaluate([case.test], [case.gold], _config_of(case, config)))
+        )
     except InputError as error:
         return Scored(case, {}, str(error))
 
@@ -144,19 +158,6 @@ def _config_of(case: Case, config: EvaluateConfig) -> EvaluateConfig:
         swc_units=case.swc_units or config.swc_units,
         voxel_size_zyx=case.voxel_size_zyx or config.voxel_size_zyx,
     )
-
-
-def find_measure(name: str, kind: Kind) -> Measure:
-    """The measure that a user means: by its name in a record or by its heading.
-
-    Raises InputError, naming them all, where there is none.
-    """
-    known = ALL_TREE_MEASURES if kind == "tree" else ALL_MASK_MEASURES
-    for measure in known:
-        if name.lower() in (measure.key, measure.heading.lower()):
-            return measure
-    names = ", ".join(measure.key for measure in known)
-    raise InputError(f"--sort {name}: there is no such score; give one of {names}")
 
 
 def worst_first(scored: Sequence[Scored], measure: Measure) -> list[Scored]:

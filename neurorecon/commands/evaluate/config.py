@@ -20,6 +20,8 @@ class EvaluateConfig:
     voxel_size_zyx: in µm, overrides what files say; None: the files' own.
     channel: of multi-channel stacks.
     labels: TEST is a label volume, each value one neuron: nothing in a stack of numbers says it.
+    slow: whether to compute DIADEM, NBLAST and persistence; None: if both trees have no more nodes
+        than it takes seconds for.
     """
 
     scoring: TreeScoring = field(default_factory=TreeScoring)
@@ -28,3 +30,4 @@ class EvaluateConfig:
     voxel_size_zyx: VoxelSize | None = None
     channel: int | None = None
     labels: bool = False
+    slow: bool | None = None

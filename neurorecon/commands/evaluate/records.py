@@ -1,119 +1,109 @@
-"""Scores under stable flat names, and which of them a table of many cases shows."""
+"""Scores under stable flat names."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict
+from typing import Any
 
 from neurorecon.commands.evaluate.case import Evaluation
+from neurorecon.commands.evaluate.labels import LabelEvaluation
 from neurorecon.commands.evaluate.stacks import MaskEvaluation
-from neurorecon.commands.evaluate.trees import TreeEvaluation
+from neurorecon.commands.evaluate.trees import SlowScores, TreeEvaluation
 from neurorecon.metrics.curve import ThresholdCurve
-from neurorecon.metrics.surface import SurfaceDistance
+from neurorecon.metrics.matching import PointMatch
+from neurorecon.metrics.morphometry import MorphometryPair
+from neurorecon.metrics.ratio import Directed
+from neurorecon.metrics.run_length import RunScores
+from neurorecon.metrics.surface import Directions
 from neurorecon.metrics.tree import TreeScores
 from neurorecon.metrics.voxel import MaskScores
 
 Record = dict[str, str | float | None]
 
-Better = Literal["high", "low"]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A score that cases can be ranked by.
-
-    key: its name in a record.
-    heading: what a table calls it.
-    better: whether high or low values are good.
-    digits: after the decimal point, in tables.
-    """
-
-    key: str
-    heading: str
-    better: Better
-    digits: int
-
-
-TREE_MEASURES = (
-    Measure("length_f1", "F1", "high", 3),
-    Measure("length_precision", "precision", "high", 3),
-    Measure("length_recall", "recall", "high", 3),
-    Measure("esa", "ESA", "low", 2),
-    Measure("dsa", "DSA", "low", 2),
-    Measure("pds", "PDS", "low", 3),
-    Measure("fork_f1", "forks", "high", 3),
-    Measure("tip_f1", "tips", "high", 3),
-)
-MASK_MEASURES = (
-    Measure("dice", "Dice", "high", 3),
-    Measure("precision", "precision", "high", 3),
-    Measure("recall", "recall", "high", 3),
-    Measure("cldice", "clDice", "high", 3),
-    Measure("hd95", "HD95", "low", 2),
-    Measure("surface_mean", "surface", "low", 2),
-    Measure("betti0_error", "Betti-0", "low", 0),
-    Measure("average_precision", "AP", "high", 3),
-)
-"""The columns of a table of many cases."""
-
-ALL_TREE_MEASURES = (
-    *TREE_MEASURES,
-    Measure("fork_precision", "fork precision", "high", 3),
-    Measure("fork_recall", "fork recall", "high", 3),
-    Measure("tip_precision", "tip precision", "high", 3),
-    Measure("tip_recall", "tip recall", "high", 3),
-)
-ALL_MASK_MEASURES = (
-    *MASK_MEASURES,
-    Measure("iou", "IoU", "high", 3),
-    Measure("hausdorff", "Hausdorff", "low", 2),
-    Measure("best_dice", "best Dice", "high", 3),
-)
-"""What cases can be ranked by."""
-
 
 def flat_record(evaluation: Evaluation) -> Record:
     """The scores under stable flat names, as `--json` and `--csv` print them.
 
-    Distances and lengths are in `unit`; shares go from 0 to 1; None where there is no such number.
+    Distances and lengths are in `unit`, those of morphometry in `morphometry_unit`; shares go from
+    0 to 1; None where there is no such number.
     """
     if isinstance(evaluation, TreeEvaluation):
-        return {"comparison": "tree", "unit": evaluation.unit, **_tree_record(evaluation.scores)}
-    return {"comparison": "mask", "unit": evaluation.unit, **_mask_record(evaluation)}
+        scores = _tree_record(evaluation)
+    elif isinstance(evaluation, MaskEvaluation):
+        scores = _mask_record(evaluation.scores) | _curve_record(evaluation.curve)
+    else:
+        scores = _run_record(evaluation.runs.total)
+    return {"comparison": comparison_of(evaluation), "unit": evaluation.unit, **scores}
 
 
-def curve_rows(evaluation: Evaluation) -> list[dict[str, float]]:
-    """The curve of a probability at thresholds 0.05 apart; empty for what has none."""
-    if isinstance(evaluation, TreeEvaluation) or evaluation.curve is None:
-        return []
-    return [
-        {
-            "threshold": point.threshold,
-            "dice": point.dice,
-            "precision": point.precision,
-            "recall": point.recall,
+def comparison_of(evaluation: Evaluation) -> str:
+    """What was compared, in one word."""
+    if isinstance(evaluation, TreeEvaluation):
+        return "tree"
+    return "labels" if isinstance(evaluation, LabelEvaluation) else "mask"
+
+
+def series_record(evaluation: Evaluation) -> dict[str, Any]:
+    """What a single case has besides: curves, and rows for each neuron."""
+    if isinstance(evaluation, MaskEvaluation):
+        return {"curve": _curve_rows(evaluation.curve)} if evaluation.curve else {}
+    if isinstance(evaluation, LabelEvaluation):
+        neurons = zip(evaluation.golds, evaluation.runs.neurons, strict=True)
+        return {"neurons": [{"gold": str(gold), **_run_record(each)} for gold, each in neurons]}
+    pair = evaluation.morphometry
+    return {
+        "sholl": {
+            "unit": evaluation.size_unit,
+            "radius": pair.radii.tolist(),
+            "test_crossings": pair.test_sholl.tolist(),
+            "gold_crossings": pair.gold_sholl.tolist(),
         }
-        for point in evaluation.curve.thinned()
-    ]
+    }
 
 
-def _tree_record(scores: TreeScores) -> Record:
-    record: Record = {
+def _tree_record(evaluation: TreeEvaluation) -> Record:
+    scores = evaluation.scores
+    return {
         "length_precision": scores.precision,
         "length_recall": scores.recall,
         "length_f1": scores.f1,
+        **_directed("esa", scores.esa),
+        **_directed("dsa", scores.dsa),
+        **_directed("pds", scores.pds),
+        **_directed("ssd", evaluation.substantial.ssd),
+        **_directed("ssd_share", evaluation.substantial.share),
+        **_match_record("fork", scores.forks),
+        **_match_record("tip", scores.tips),
+        **_match_record("critical", evaluation.critical),
+        **_size_record(scores),
+        **_run_record(evaluation.runs.total),
+        **_slow_record(evaluation.slow),
+        "morphometry_unit": evaluation.size_unit,
+        **_morphometry_record(evaluation.morphometry),
     }
-    for name, directed in (("esa", scores.esa), ("dsa", scores.dsa), ("pds", scores.pds)):
-        record[name] = directed.mean
-        record[f"{name}_test_to_gold"] = directed.test_to_gold
-        record[f"{name}_gold_to_test"] = directed.gold_to_test
-    for name, match in (("fork", scores.forks), ("tip", scores.tips)):
-        record[f"{name}_precision"] = match.agreement.precision
-        record[f"{name}_recall"] = match.agreement.recall
-        record[f"{name}_f1"] = match.agreement.f1
-        record[f"{name}_mean_distance"] = match.mean_distance
-        record[f"test_{name}s"] = match.test
-        record[f"gold_{name}s"] = match.gold
+
+
+def _directed(name: str, score: Directed) -> Record:
+    return {
+        name: score.mean,
+        f"{name}_test_to_gold": score.test_to_gold,
+        f"{name}_gold_to_test": score.gold_to_test,
+    }
+
+
+def _match_record(name: str, match: PointMatch) -> Record:
+    return {
+        f"{name}_precision": match.agreement.precision,
+        f"{name}_recall": match.agreement.recall,
+        f"{name}_f1": match.agreement.f1,
+        f"{name}_mean_distance": match.mean_distance,
+        f"test_{name}s": match.test,
+        f"gold_{name}s": match.gold,
+    }
+
+
+def _size_record(scores: TreeScores) -> Record:
+    record: Record = {}
     for name, size in (("test", scores.test), ("gold", scores.gold)):
         record[f"{name}_nodes"] = size.nodes
         record[f"{name}_trees"] = size.trees
@@ -121,11 +111,43 @@ def _tree_record(scores: TreeScores) -> Record:
     return record
 
 
-def _mask_record(evaluation: MaskEvaluation) -> Record:
-    return _score_record(evaluation.scores) | _curve_record(evaluation.curve)
+def _run_record(runs: RunScores) -> Record:
+    edges = max(runs.edges, 1)
+    return {
+        "run_length": runs.run_length,
+        "run_length_share": runs.normalized_run_length,
+        "run_length_of_all": runs.run_length_of_all,
+        "edge_accuracy": runs.edge_accuracy,
+        "splits": runs.splits,
+        "merges": runs.merges,
+        "omitted_share": runs.omitted / edges,
+        "split_share": runs.split / edges,
+        "merged_share": runs.merged / edges,
+    }
 
 
-def _score_record(scores: MaskScores) -> Record:
+def _slow_record(slow: SlowScores | None) -> Record:
+    """The same names where they were left out: the columns of many cases stay."""
+    blast = slow.nblast.score if slow and slow.nblast else None
+    return {
+        "diadem": slow.diadem.score if slow else None,
+        "nblast": blast.mean if blast else None,
+        "nblast_test_to_gold": blast.test_to_gold if blast else None,
+        "nblast_gold_to_test": blast.gold_to_test if blast else None,
+        "persistence": slow.persistence.relative if slow else None,
+        "persistence_distance": slow.persistence.distance if slow else None,
+    }
+
+
+def _morphometry_record(pair: MorphometryPair) -> Record:
+    record: Record = {}
+    for side, sizes in (("test", asdict(pair.test)), ("gold", asdict(pair.gold))):
+        record |= {f"morphometry_{side}_{name}": value for name, value in sizes.items()}
+    record |= {f"morphometry_difference_{name}": v for name, v in pair.difference.items()}
+    return record | {"sholl_difference": pair.sholl_difference}
+
+
+def _mask_record(scores: MaskScores) -> Record:
     return {
         "dice": scores.dice,
         "iou": scores.iou,
@@ -134,7 +156,9 @@ def _score_record(scores: MaskScores) -> Record:
         "cldice": scores.cldice,
         "centreline_precision": scores.centreline.precision,
         "centreline_recall": scores.centreline.recall,
-        **_surface_record(scores.surface),
+        **_directions("hd95", scores.surface.hd95),
+        **_directions("hausdorff", scores.surface.hausdorff),
+        **_directions("surface_mean", scores.surface.mean),
         "betti0_error": scores.betti0_error,
         "test_components": scores.test_components,
         "gold_components": scores.gold_components,
@@ -143,21 +167,16 @@ def _score_record(scores: MaskScores) -> Record:
     }
 
 
-def _surface_record(surface: SurfaceDistance) -> Record:
-    record: Record = {}
-    for name, distance in (
-        ("hd95", surface.hd95),
-        ("hausdorff", surface.hausdorff),
-        ("surface_mean", surface.mean),
-    ):
-        record[name] = distance.both
-        record[f"{name}_test_to_gold"] = distance.test_to_gold
-        record[f"{name}_gold_to_test"] = distance.gold_to_test
-    return record
+def _directions(name: str, distance: Directions) -> Record:
+    return {
+        name: distance.both,
+        f"{name}_test_to_gold": distance.test_to_gold,
+        f"{name}_gold_to_test": distance.gold_to_test,
+    }
 
 
 def _curve_record(curve: ThresholdCurve | None) -> Record:
-    """The same names for a mask, which has no curve: the columns of a batch stay."""
+    """The same names for a mask, which has no curve: the columns of many cases stay."""
     best = curve.best if curve else None
     return {
         "average_precision": curve.average_precision if curve else None,
@@ -166,3 +185,8 @@ def _curve_record(curve: ThresholdCurve | None) -> Record:
         "best_precision": best.precision if best else None,
         "best_recall": best.recall if best else None,
     }
+
+
+def _curve_rows(curve: ThresholdCurve) -> list[dict[str, float]]:
+    """The curve at thresholds 0.05 apart."""
+    return [asdict(point) for point in curve.thinned()]

@@ -68,7 +68,7 @@ class _Stack:
 def evaluate_stacks(test: Path, gold: Path, config: EvaluateConfig) -> MaskEvaluation:
     """Score the mask or probability in TEST against the mask in GOLD."""
     with ExitStack() as files:
-        opened = [files.enter_context(_open(path, config)) for path in (test, gold)]
+        opened = [files.enter_context(open_test(path, config)) for path in (test, gold)]
         try:
             check_shapes(opened[0].shape_zyx, opened[1].shape_zyx)
         except InputError as error:
@@ -86,7 +86,7 @@ def evaluate_stacks(test: Path, gold: Path, config: EvaluateConfig) -> MaskEvalu
 
 def evaluate_stack_and_tree(test: Path, gold: Path, config: EvaluateConfig) -> MaskEvaluation:
     """Score the mask or probability in TEST against the tree in GOLD, drawn into the stack."""
-    with _open(test, config) as opened:
+    with open_test(test, config) as opened:
         tree = tree_in_stack(test, opened, gold, config)
         stack = _scanned(test, opened)
 
@@ -116,7 +116,8 @@ def tree_in_stack(stack: Path, opened: OpenStack, path: Path, config: EvaluateCo
     return in_voxels(tree, opened.grid)
 
 
-def _open(path: Path, config: EvaluateConfig) -> AbstractContextManager[OpenStack]:
+def open_test(path: Path, config: EvaluateConfig) -> AbstractContextManager[OpenStack]:
+    """A stack as the options say."""
     return open_stack(path, voxel_size_zyx=config.voxel_size_zyx, channel=config.channel)
 
 

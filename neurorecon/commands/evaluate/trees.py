@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from neurorecon.commands.evaluate.config import EvaluateConfig, VoxelSize
 from neurorecon.errors import InputError
 from neurorecon.geometry import in_voxels
 from neurorecon.io.swc import SwcHeader, read_swc, read_swc_header
 from neurorecon.io.tiff_grid import Placement, make_grid
+from neurorecon.metrics import LARGEST_DETAILED
+from neurorecon.metrics.blast import NblastScores, nblast
+from neurorecon.metrics.critical import compare_critical_nodes
+from neurorecon.metrics.diadem import DiademScores, compare_diadem
+from neurorecon.metrics.diadem_scoring import DiademScoring
+from neurorecon.metrics.labelling import joined
+from neurorecon.metrics.matching import PointMatch
+from neurorecon.metrics.morphometry import MorphometryPair, compare_morphometry
+from neurorecon.metrics.persistence import PersistenceScores, compare_persistence
+from neurorecon.metrics.run_length import RunComparison, runs_in_trees
+from neurorecon.metrics.substantial import (
+    SubstantialScores,
+    SubstantialScoring,
+    compare_substantial,
+)
 from neurorecon.metrics.tree import TreeScores, compare_trees
 from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid, Unit
@@ -21,37 +38,107 @@ LONGEST_TREE = 3e7
 
 
 @dataclass(frozen=True, slots=True)
-class TreeEvaluation:
-    """Two trees and their scores.
+class SlowScores:
+    """Scores whose time grows faster than the trees.
 
-    test, gold: as they were scored, in the unit of every distance and length.
+    nblast: None where a tree has no length, and so no direction.
+    """
+
+    diadem: DiademScores
+    nblast: NblastScores | None
+    persistence: PersistenceScores
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEvaluation:
+    """Trees and their scores.
+
+    test, gold: as they were scored, in the unit of every distance and length of the scores; several
+        files of one side together.
     grid: frame of the voxels that they are in; its unit is "voxel" where no voxel size is known.
+    runs: of each gold file, and of all.
+    morphometry: in µm where the voxel size is known, else in the unit of the trees.
+    slow: None where they were left out.
     """
 
     test: Morphology
     gold: Morphology
     grid: Grid
     scores: TreeScores
+    substantial: SubstantialScores
+    critical: PointMatch
+    runs: RunComparison
+    morphometry: MorphometryPair
+    slow: SlowScores | None
 
     @property
     def unit(self) -> Unit:
-        """Of every distance and length."""
+        """Of every distance and length, morphometry apart."""
         return self.gold.unit
 
+    @property
+    def size_unit(self) -> Unit:
+        """Of morphometry."""
+        return "um" if self.grid.unit == "um" else self.unit
 
-def evaluate_trees(test: Path, gold: Path, config: EvaluateConfig) -> TreeEvaluation:
-    """Score the tree in TEST against the one in GOLD."""
-    (test_tree, gold_tree), grid = read_trees([test, gold], config)
+
+def evaluate_trees(
+    tests: Sequence[Path], golds: Sequence[Path], config: EvaluateConfig
+) -> TreeEvaluation:
+    """Score the trees of the test files, together, against those of the gold files.
+
+    Each gold file is one neuron, and each tree of a test file one segment, for splits and merges.
+    """
+    trees, grid = read_trees([*tests, *golds], config)
+    test, gold = joined(trees[: len(tests)]), joined(trees[len(tests) :])
+    limits = config.scoring
+    slow = config.slow
+    if slow is None:
+        slow = max(len(test), len(gold)) <= LARGEST_DETAILED
     return TreeEvaluation(
-        test_tree, gold_tree, grid, compare_trees(test_tree, gold_tree, config.scoring)
+        test=test,
+        gold=gold,
+        grid=grid,
+        scores=compare_trees(test, gold, limits),
+        substantial=compare_substantial(
+            test, gold, SubstantialScoring(limits.substantial, limits.step)
+        ),
+        critical=compare_critical_nodes(test, gold, limits.match_radius),
+        runs=runs_in_trees(trees[len(tests) :], trees[: len(tests)], limits.tolerance, limits.step),
+        morphometry=compare_morphometry(in_um(test, grid), in_um(gold, grid)),
+        slow=_slow_scores(test, gold, grid) if slow else None,
+    )
+
+
+def _slow_scores(test: Morphology, gold: Morphology, grid: Grid) -> SlowScores:
+    depth, height, width = grid.voxel_size_zyx
+    scoring = DiademScoring(z_scale=depth / float(np.sqrt(height * width)))
+    pair = in_um(test, grid), in_um(gold, grid)
+    return SlowScores(
+        diadem=compare_diadem(test, gold, scoring),
+        nblast=nblast(*pair) if test.length > 0 and gold.length > 0 else None,
+        persistence=compare_persistence(*pair),
+    )
+
+
+def in_um(tree: Morphology, grid: Grid) -> Morphology:
+    """The trees in µm where the grid's voxel size is known; as they are where it is not."""
+    if grid.unit != "um" or tree.unit == "um":
+        return tree
+    scale = float(np.cbrt(np.prod(grid.voxel_size_zyx)))  # as `in_voxels` divides
+    return replace(
+        tree,
+        point_zyx=grid.to_physical(tree.point_zyx),
+        radius=tree.radius * scale,
+        unit="um",
     )
 
 
 def read_trees(paths: Sequence[Path], config: EvaluateConfig) -> tuple[list[Morphology], Grid]:
     """Trees in one frame: in voxels wherever the coordinates or the voxel size allow it.
 
-    The last file decides the voxel size before the others: it is the gold, so that several tests
-    share one frame.
+    The last files decide the voxel size before the others: they are the golds, so that several
+    tests share one frame.
 
     Raises InputError where units differ, or a tree is longer than any neuron.
     """
