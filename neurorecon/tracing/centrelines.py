@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from neurorecon.tracing.caps import without_caps
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.elongation import axial_elongation
 from neurorecon.tracing.foreground import Foreground, Probability, label_pieces
+from neurorecon.tracing.forks import with_placed_forks
 from neurorecon.tracing.paths import PathForest, centrality, highest_rows, shortest_paths
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
 
@@ -60,6 +61,7 @@ def centrelines(
     point = recentred(tree, piece[rows], paths.voxel, weight, piece, reach)
     rounds = rounds_for(depth[rows], smallest, config.smoothing, _MOST_ROUNDS)
     point = smoothed(tree, point, rounds)
+    point = with_placed_forks(replace(tree, point_zyx=point), depth[rows], smallest).point_zyx
     radius = radius_at(point, paths.boundary, smallest)
     # Radii of thick parts are certain within a few per cent, and smoothing would melt a soma.
     radius = smoothed(tree, radius, np.where(radius < _THICK * smallest, config.smoothing, 0))
