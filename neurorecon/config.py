@@ -83,7 +83,7 @@ class SimulatedConfig:
     pool: int = 4
     renewed_after: int = 40
     shape_zyx: tuple[int, int, int] = (48, 112, 112)
-    voxel_um: tuple[float, float] = (0.2, 0.6)
+    voxel_um: tuple[float, float] = (0.12, 0.5)
     anisotropy: tuple[float, float] = (1.0, 4.0)
 
 

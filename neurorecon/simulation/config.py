@@ -46,7 +46,8 @@ class SimulationConfig:
     photons: collected from a voxel of brightness 1; sets the Poisson noise.
     read_noise: of the detector, in photons.
     exposure: share of the intensity range that brightness 1 fills; above 1 it saturates.
-    black_level: share of the range that is subtracted, as an operator's offset does.
+    black_level: share of the range that is subtracted, as an operator's offset does; below 0 it
+        lifts the background, as a camera's pedestal does.
     bit_depth: 8 or 16 bits a voxel.
     """
 
@@ -170,6 +171,8 @@ def config_for(look: Look, rng: np.random.Generator) -> SimulationConfig:
         share = float(np.clip(place + rng.normal(0.0, 0.15), 0.0, 1.0))
         low, high = getattr(_CLEAR, name), getattr(_DENSE, name)
         drawn[name] = float(low ** (1.0 - share) * high**share)
+    if rng.uniform() < 0.25:  # neurites are often exposed for their faint parts
+        drawn["exposure"] *= float(np.exp(rng.uniform(0.0, 1.2)))
     lateral = float(rng.uniform(0.2, 0.4))
     return replace(
         _CLEAR,
@@ -177,8 +180,13 @@ def config_for(look: Look, rng: np.random.Generator) -> SimulationConfig:
         psf_sigma_um=(lateral * float(rng.uniform(2.0, 3.5)), lateral),
         swelling=float(rng.uniform(0.2, 1.5)),
         background_variation=float(rng.uniform(0.2, 0.6)),
-        black_level=float(rng.uniform(0.0, 1.0)) * drawn["background"] * drawn["exposure"],
+        black_level=_black_level(drawn["background"] * drawn["exposure"], rng),
     )
+
+
+def _black_level(background: float, rng: np.random.Generator) -> float:
+    """For a background that fills such a share of the range: cut off, lifted, or as it is."""
+    return float(rng.choice([rng.uniform(0.0, 1.2) * background, -rng.uniform(0.0, 0.1), 0.0]))
 
 
 def growth_for(rng: np.random.Generator) -> GrowthConfig:
