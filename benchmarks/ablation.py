@@ -16,56 +16,91 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ablation_rows import ROWS, TEST, TRAINING, VALIDATION, Row, build_network, distilled_encoder
+from ablation_rows import (
+    ALL_STACKS,
+    FIXED,
+    NEEDS_ROOT,
+    ROWS,
+    SPLITS,
+    STUDENT,
+    Row,
+    build_network,
+    distilled_encoder,
+)
 from ablation_scores import best_threshold, probability, score_mask, score_tree
 
 from neurorecon.commands.train import load_labelled_stack
 from neurorecon.config import LabelConfig, LossConfig, TrainConfig
 from neurorecon.io.pairs import Pair
 from neurorecon.model.runtime import Compute, prepared_cpu
+from neurorecon.training.labels import NEURITE
 from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
 
 RUNS = Path(__file__).with_name("ablation_runs.jsonl")
-STEPS, TUNING_STEPS = 1000, 333
+STEPS, TUNING_STEPS, CONVERGED_STEPS = 1000, 333, 4000
 RATES = (5e-4, 1e-3, 2e-3)
 SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a row of the table, a learning rate, a seed, a number of steps."""
+    """One training: a row of the table on a split, a learning rate, a seed, a number of steps."""
 
     row: str
     rate: float
     seed: int
     steps: int
+    split: str = FIXED
 
 
 def queue(done: list[dict[str, Any]]) -> Iterator[Run]:
-    """What is to be run next; the rate of a row is known when its tuning runs are done."""
+    """What is to be run, in order: all rows on the fixed split, then `scratch` and the winner.
+
+    Those two are trained longer, and cross-validated over stacks. ValueError where what comes next
+    depends on runs that are not done.
+    """
     for row in ROWS:
         for rate in RATES:
             yield Run(row, rate, 0, TUNING_STEPS)
         rate = chosen_rate(row, done)
         for seed in SEEDS:
             yield Run(row, rate, seed, STEPS)
+    for row in ("scratch", winner(done)):
+        rate = chosen_rate(row, done)
+        for seed in SEEDS:
+            yield Run(row, rate, seed, CONVERGED_STEPS)
+        for split in SPLITS:
+            if split != FIXED:
+                yield Run(row, rate, 0, STEPS, split)
 
 
 def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
     """The learning rate with the best Dice on the validation stacks, after a third of the steps."""
     tuning = [run for run in done if run["row"] == row and run["steps"] == TUNING_STEPS]
+    if len(tuning) < len(RATES):
+        raise ValueError(f"{row} is not tuned yet")
     return max(tuning, key=lambda run: run["validation_dice"])["rate"]
+
+
+def winner(done: list[dict[str, Any]]) -> str:
+    """The student with the best Dice on the validation stacks, mean over seeds."""
+    of_row: dict[str, list[float]] = {}
+    for run in done:
+        if run["steps"] == STEPS and run["split"] == FIXED and ROWS[run["row"]].network == STUDENT:
+            of_row.setdefault(run["row"], []).append(run["validation_dice"])
+    return max(of_row, key=lambda row: float(np.mean(of_row[row])))
 
 
 def main() -> None:
@@ -78,30 +113,17 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     end = time.monotonic() + 60 * arguments.minutes
     bench = Bench(arguments)
-    while time.monotonic() < end:
-        finished = {(run["row"], run["rate"], run["seed"], run["steps"]) for run in read_runs()}
-        step = next(
-            (
-                run
-                for run in _known(queue(read_runs()))
-                if (run.row, run.rate, run.seed, run.steps) not in finished
-            ),
-            None,
-        )
-        if step is None:
-            return
-        result = bench.run(step)
+    while time.monotonic() < end and (run := _next(read_runs())) is not None:
+        result = bench.run(run)
         with RUNS.open("a") as file:
             file.write(json.dumps(result) + "\n")
-        print(step, f"{result['validation_dice']:.3f}", flush=True)
+        print(run, f"{result['validation_dice']:.3f}", flush=True)
 
 
-def _known(runs: Iterator[Run]) -> Iterator[Run]:
-    """Up to the first run whose learning rate waits for runs before it."""
-    try:
-        yield from runs
-    except ValueError:
-        return
+def _next(done: list[dict[str, Any]]) -> Run | None:
+    """The first run of the queue that is not done."""
+    finished = {Run(*(run[field.name] for field in fields(Run))) for run in done}
+    return next((run for run in queue(done) if run not in finished), None)
 
 
 def read_runs() -> list[dict[str, Any]]:
@@ -130,14 +152,13 @@ class Bench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        self.training = [self._load(name) for name in TRAINING]
-        self.held_out = {name: self._load(name) for name in (*VALIDATION, *TEST)}
+        self.stacks = {name: self._load(name, LabelConfig()) for name in ALL_STACKS}
 
-    def _load(self, name: str) -> TrainingStack:
+    def _load(self, name: str, label: LabelConfig) -> TrainingStack:
         folder = self._folder(name)
         joined = folder / "gold_tree.swc"
         tree = joined if joined.exists() else folder / "gold.swc"
-        return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), LabelConfig()).stack
+        return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label).stack
 
     def _folder(self, name: str) -> Path:
         (stack,) = self.arguments.data.glob(f"*/{name}/stack.tif")
@@ -154,7 +175,8 @@ class Bench:
             seed=run.seed,
             loss=LossConfig(cldice=row.cldice),
         )
-        sampler = PatchSampler(self.training, config)
+        stacks = [self.stacks[name] for name in SPLITS[run.split].training]
+        sampler = PatchSampler(stacks, config)
         trainer = Trainer(SupervisedTask(network, sampler, Compute(torch.device("cpu"))), config)
         start = time.process_time()
         trainer.run(lambda step, figures: None)
@@ -164,18 +186,23 @@ class Bench:
 
     def run(self, run: Run) -> dict[str, Any]:
         """Train, choose the threshold on the validation stacks, score whole test stacks."""
-        row = ROWS[run.row]
-        network, seconds = self._train(run, row)
+        network, seconds = self._train(run, ROWS[run.row])
+        split = SPLITS[run.split]
+        tested = () if run.steps == TUNING_STEPS else split.test
         with prepared_cpu():
-            names = VALIDATION if run.steps == TUNING_STEPS else (*VALIDATION, *TEST)
-            maps = {name: probability(network, self.held_out[name]) for name in names}
-        truths = {name: self._truth(name) for name in VALIDATION}
-        threshold, dice = best_threshold([maps[name] for name in VALIDATION], list(truths.values()))
+            maps = {
+                name: probability(network, self.stacks[name])
+                for name in (*split.validation, *tested)
+            }
+        threshold, dice = best_threshold(
+            [maps[name] for name in split.validation],
+            [self._truth(name) for name in split.validation],
+        )
         scores = {}
-        for name in names[len(VALIDATION) :]:
+        for name in tested:
             scores[name] = {
                 **score_mask(maps[name], self._truth(name), threshold),
-                **score_tree(maps[name], self._folder(name), threshold, rooted=name == "OP_2"),
+                **score_tree(maps[name], self._folder(name), threshold, name in NEEDS_ROOT),
             }
         return {
             **asdict(run),
@@ -186,17 +213,21 @@ class Bench:
             "threads": self.arguments.threads,
             "machine": platform.processor() or platform.machine(),
             "torch": torch.__version__,
+            "commit": _commit(),
             "date": datetime.now(UTC).date().isoformat(),
         }
 
     def _truth(self, name: str) -> np.ndarray:
         """The gold tree drawn as tubes of radius 2, whole stack."""
-        folder = self._folder(name)
         label = LabelConfig(least_radius=2.0, largest_radius=2.0, ignored_shell=1.0)
-        joined = folder / "gold_tree.swc"
-        tree = joined if joined.exists() else folder / "gold.swc"
-        stack = load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label).stack
-        return stack.label == 1
+        return self._load(name, label).label == NEURITE
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(
+        command, cwd=Path(__file__).parent, capture_output=True, text=True
+    ).stdout.strip()
 
 
 if __name__ == "__main__":

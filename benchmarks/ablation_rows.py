@@ -22,13 +22,47 @@ from neurorecon.training.distillation import DistillationTask
 from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler
 
-TRAINING = (
-    "OP_1", "OP_3", "class1_sn23", "intra_in40_body", "mn1", "sensoryPrimaryIM3-1sn30",
-    "sensory_primary_M4-8",
-)  # fmt: skip
-VALIDATION = ("OP_5", "sensory_primary_I4_2")
-TEST = ("OP_2", "OP_8", "intra_in40_tail", "sensory_M4-1", "class1_sn92")
+
+@dataclass(frozen=True)
+class Split:
+    """Names of stacks. The threshold and the learning rate are chosen on `validation`."""
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+FIXED = "fixed"
+NEEDS_ROOT = {"OP_2"}  # two neurons of equal size in the stack, one of them in the gold
+# Each fold of both families; a fold is validated on two stacks of the next one.
+_FOLDS = (
+    ("OP_5", "sensory_primary_I4_2", "mn1", "class1_sn23"),
+    ("OP_2", "intra_in40_tail", "class1_sn92"),
+    ("OP_8", "sensory_M4-1", "sensory_primary_M4-8"),
+    ("OP_1", "intra_in40_body", "OP_3", "sensoryPrimaryIM3-1sn30"),
+)
+ALL_STACKS = tuple(name for fold in _FOLDS for name in fold)
+
+
+def _fold(number: int) -> Split:
+    test, validation = _FOLDS[number], _FOLDS[(number + 1) % len(_FOLDS)][:2]
+    training = tuple(name for name in ALL_STACKS if name not in (*test, *validation))
+    return Split(training, validation, test)
+
+
+SPLITS = {
+    FIXED: Split(
+        training=(
+            "OP_1", "OP_3", "class1_sn23", "intra_in40_body", "mn1", "sensoryPrimaryIM3-1sn30",
+            "sensory_primary_M4-8",
+        ),
+        validation=("OP_5", "sensory_primary_I4_2"),
+        test=("OP_2", "OP_8", "intra_in40_tail", "sensory_M4-1", "class1_sn92"),
+    ),
+    **{f"fold {number}": _fold(number) for number in range(len(_FOLDS))},
+}  # fmt: skip
 DISTILLATION_STEPS = 1000
+STUDENT, CONVOLUTIONS, UNET = "student", "convolutions", "unet"
 
 
 @dataclass(frozen=True)
@@ -38,10 +72,9 @@ class Row:
     transfer: Transfer = "average"
     distilled: bool = False
     cldice: float = 0.0
-    network: str = "student"
+    network: str = STUDENT
 
 
-CONVOLUTIONS, UNET = "convolutions", "unet"
 # In the order in which they are run: what is claimed first.
 ROWS = {
     "scratch": Row("scratch"),
@@ -134,7 +167,10 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
 
 
 def _unlabelled(data: Path) -> Iterator[Path]:
-    """Stacks without labels, and the training stacks; never a stack that is scored."""
+    """Stacks without labels, and those trained on; never one that the fixed split scores.
+
+    (A fold of the cross-validation scores stacks that were distilled on, without their labels.)
+    """
     yield from data.glob("unlabelled/*.tif")
-    for name in TRAINING:
+    for name in SPLITS[FIXED].training:
         yield from data.glob(f"*/{name}/stack.tif")
