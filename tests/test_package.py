@@ -77,12 +77,15 @@ def wheel_names(tmp_path_factory):
 
 
 def test_wheel_holds_the_package_and_the_models(wheel_names):
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "neurorecon").rglob("*.py")}
-    assert modules <= set(wheel_names)
+    files = (path for path in (ROOT / "neurorecon").rglob("*") if path.is_file())
+    sources = {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    assert {"neurorecon/report/web/page.html", "neurorecon/report/web/scene.js"} <= sources
+    assert sources <= set(wheel_names)
     assert "neurorecon/py.typed" in wheel_names
     assert "neurorecon/_models/stand_in.safetensors" in wheel_names
     assert "neurorecon/_models/stand_in.md" in wheel_names
-    assert any(name.endswith("licenses/LICENSE") for name in wheel_names)
+    for licence in ("LICENSE", "LICENSE-three"):
+        assert any(name.endswith(f"/{licence}") and "licenses" in name for name in wheel_names)
 
 
 def test_wheel_holds_nothing_else(wheel_names):
