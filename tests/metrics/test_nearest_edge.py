@@ -4,21 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from forests import forest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorecon.metrics.nearest import EdgeIndex
-from neurorecon.morphology import Morphology
-
-
-def forest(point_zyx, parent):
-    count = len(parent)
-    return Morphology(
-        np.asarray(point_zyx, np.float64).reshape(count, 3),
-        np.ones(count),
-        np.asarray(parent, np.int64),
-        np.zeros(count, np.int64),
-    )
 
 
 def distance_one_by_one(tree, point_zyx):

@@ -5,47 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from forests import forest, grown, pair, path, rerooted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurorecon.errors import InputError
 from neurorecon.metrics.tree import TreeScoring, compare_trees, vaa3d_points
-from neurorecon.morphology import Morphology
-
-
-def forest(point_zyx, parent):
-    count = len(parent)
-    return Morphology(
-        np.asarray(point_zyx, np.float64).reshape(count, 3),
-        np.ones(count),
-        np.asarray(parent, np.int64),
-        np.zeros(count, np.int64),
-    )
-
-
-def path(*point_zyx):
-    return forest(point_zyx, np.arange(-1, len(point_zyx) - 1))
-
-
-def grown(seed, count=60, fork_share=0.15, tree_share=0.03):
-    """A random forest; every edge is longer than half a voxel."""
-    random = np.random.default_rng(seed)
-    point, parent = [random.uniform(0, 40, 3)], [-1]
-    for row in range(1, count):
-        if random.random() < tree_share:
-            point.append(random.uniform(0, 40, 3))
-            parent.append(-1)
-            continue
-        parent.append(int(random.integers(row)) if random.random() < fork_share else row - 1)
-        step = random.normal(size=3)
-        point.append(point[parent[-1]] + step / np.linalg.norm(step) * random.uniform(0.6, 6))
-    return forest(point, parent)
-
-
-def pair(seed):
-    gold = grown(seed)
-    noise = np.random.default_rng(seed + 1).normal(size=gold.point_zyx.shape)
-    return replace(gold, point_zyx=gold.point_zyx + noise), gold
 
 
 def numbers(scores):
@@ -183,15 +148,6 @@ def test_order_of_rows_does_not_matter(seed):
     np.testing.assert_allclose(
         numbers(compare_trees(shuffled, gold)), numbers(compare_trees(test, gold)), atol=1e-9
     )
-
-
-def rerooted(tree, new_root):
-    """The same edges with the path to the new root turned round."""
-    parent = tree.parent.copy()
-    row, above = new_root, -1
-    while row >= 0:
-        parent[row], above, row = above, row, int(parent[row])
-    return replace(tree, parent=parent)
 
 
 @given(seeds, st.integers(0, 59))

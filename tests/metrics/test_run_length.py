@@ -1,0 +1,159 @@
+"""Labelled gold trees: every kind of edge counted by hand, expected run lengths in closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from forests import forest, path
+
+from neurorecon.errors import InputError
+from neurorecon.metrics.labelling import LabelledTree, bridged, subdivided
+from neurorecon.metrics.run_length import compare_runs, runs_in_trees, runs_in_volume
+
+
+def line(labels):
+    """A gold of unit edges along x with these labels."""
+    count = len(labels)
+    tree = path(*np.column_stack([np.zeros(count), np.zeros(count), np.arange(count)]))
+    return LabelledTree(tree, np.array(labels))
+
+
+def score(labels):
+    return compare_runs([line(labels)]).total
+
+
+def test_a_perfect_segmentation():
+    scores = score([7] * 11)
+    assert (scores.run_length, scores.run_length_of_all, scores.length) == (10, 10, 10)
+    assert (scores.omitted, scores.split, scores.merged, scores.splits, scores.merges) == (0,) * 5
+    assert scores.edge_accuracy == scores.normalized_run_length == 1
+
+
+def test_a_split_counts_its_edge_and_both_runs():
+    scores = score([1] * 5 + [2] * 8)  # runs of 4 and 7, an edge of 1 between
+    assert (scores.splits, scores.split, scores.omitted) == (1, 1, 0)
+    assert scores.run_length == pytest.approx((4 * 4 + 7 * 7) / 11)
+    assert scores.run_length_of_all == pytest.approx((4 * 4 + 7 * 7) / 12)
+    assert scores.edge_accuracy == pytest.approx(11 / 12)
+
+
+def test_omitted_ends_and_gaps():
+    scores = score([0, 0, 1, 1, 1, 0, 2, 2, 0])
+    assert (scores.omitted, scores.split, scores.splits) == (5, 0, 1)
+    assert scores.run_length == pytest.approx((2 * 2 + 1 * 1) / 3)
+    assert scores.run_length_of_all == pytest.approx((2 * 2 + 1 * 1) / 8)
+
+
+def test_a_gap_in_one_segment_is_a_misalignment():
+    tree = line([1, 1, 0, 0, 1, 0])
+    assert bridged(tree.tree, tree.label).tolist() == [1, 1, 1, 1, 1, 0]
+    tree = line([1, 1, 0, 0, 2, 2])
+    assert bridged(tree.tree, tree.label).tolist() == [1, 1, 0, 0, 2, 2]
+
+
+def test_nothing_found():
+    scores = score([0] * 5)
+    assert (scores.omitted, scores.splits, scores.run_length) == (4, 0, 0)
+    assert scores.edge_accuracy == 0
+
+
+def test_a_segment_in_two_neurons_merges_them():
+    """Their runs are worth nothing, the run of a third neuron in no other keeps its length."""
+    golds = [line([1] * 61), line([1] * 81), line([2] * 41)]
+    scores = compare_runs(golds)
+    assert [each.merges for each in scores.neurons] == [1, 1, 0]
+    assert [each.merged for each in scores.neurons] == [60, 80, 0]
+    assert [each.run_length for each in scores.neurons] == [0, 0, 40]
+    assert scores.total.merges == 2
+    assert scores.total.run_length == pytest.approx(40 * 40 / 180)
+
+
+def test_a_segment_that_brushes_another_neuron_does_not_merge():
+    brushed = compare_runs([line([1] * 100), line([2] * 50 + [1] * 50)])
+    assert brushed.total.merges == 0
+    merged = compare_runs([line([1] * 100), line([2] * 49 + [1] * 51)])
+    assert merged.total.merges == 2
+
+
+def test_a_label_volume():
+    labels = np.zeros((5, 9, 30), np.uint16)
+    labels[2, 3:6, :10] = 4
+    labels[2, 3:6, 12:] = 9
+    gold = path([2, 4, 0], [2, 4, 29.4])  # two nodes: labelled between them too
+    scores = runs_in_volume([gold], labels).total
+    assert (scores.splits, scores.split) == (1, 0)
+    assert scores.length == pytest.approx(29.4)
+    assert scores.omitted == 3  # edges with an end at 10 or 11 voxels
+    with pytest.raises(InputError, match="voxel-size"):
+        runs_in_volume([replace(gold, unit="um")], labels)
+
+
+def test_nodes_outside_of_the_volume_are_omitted():
+    gold = path([0, 0, -5], [0, 0, 14])
+    scores = runs_in_volume([gold], np.ones((1, 1, 10), np.uint8)).total
+    assert scores.omitted == 5 + 5
+    assert scores.run_length == 9
+
+
+def test_test_trees_stand_for_segments():
+    gold = path([0, 0, 0], [0, 0, 100])
+    tests = [path([0, 1, 0], [0, 1, 40]), path([0, 1, 60], [0, 1, 100])]
+    scores = runs_in_trees([gold], tests, tolerance=2.0).total
+    reach = np.sqrt(4 - 1)  # beyond the end of a test, in whole steps
+    run = 40 + np.floor(reach)
+    assert scores.splits == 1
+    assert scores.run_length == pytest.approx(run)
+    assert scores.omitted == 100 - 2 * run
+    together = forest(
+        np.concatenate([tree.point_zyx for tree in tests]), [-1, 0, -1, 2]
+    )  # two pieces in one file
+    assert runs_in_trees([gold], [together], 2.0).total == scores
+
+
+def test_crossing_test_trees_do_not_split_each_other():
+    """Where two tests cross, the nearest one changes for a moment; the neuron does not."""
+    gold = path([0, 0, 0], [0, 0, 100])
+    along, across = path([0, 1, 0], [0, 1, 100]), path([0, -30, 50], [0, 30, 50])
+    scores = runs_in_trees([gold], [along, across], tolerance=2.0).total
+    assert (scores.splits, scores.split) == (0, 0)
+    assert scores.run_length == pytest.approx(100)
+
+
+def test_two_neurons_joined_by_a_test_are_merged():
+    golds = [path([0, 0, 0], [0, 0, 100]), path([0, 20, 0], [0, 20, 100])]
+    joined = forest([[0, 0, 0], [0, 0, 100], [0, 20, 100], [0, 20, 0]], [-1, 0, 1, 2])
+    scores = runs_in_trees(golds, [joined], tolerance=2.0)
+    assert scores.total.merges == 2
+    assert scores.total.run_length == 0
+    apart = runs_in_trees(golds, golds, tolerance=2.0)
+    assert apart.total.merges == 0
+    assert apart.total.run_length == pytest.approx(100)
+
+
+def test_pieces_of_a_gold_are_no_splits():
+    gold = forest([[0, 0, 0], [0, 0, 10], [0, 50, 0], [0, 50, 10]], [-1, 0, -1, 2])
+    assert runs_in_trees([gold], [gold], 2.0).total.splits == 0
+
+
+def test_a_lone_gold_node():
+    scores = runs_in_trees([path([0, 0, 0])], [path([0, 0, 0], [0, 0, 9])], 2.0).total
+    assert (scores.edges, scores.run_length, scores.edge_accuracy) == (0, 0, 0)
+
+
+def test_subdividing_keeps_the_tree():
+    tree = forest([[0, 0, 0], [0, 0, 2.5], [0, 4, 2.5], [3, 0, 2.5]], [-1, 0, 1, 1])
+    fine = subdivided(tree, 1.0)
+    assert fine.length == pytest.approx(tree.length)
+    assert fine.edge_length.max() <= 1 + 1e-12
+    assert (len(fine.forks), len(fine.tips), len(fine.roots)) == (1, 3, 1)
+    np.testing.assert_array_equal(fine.point_zyx[:4], tree.point_zyx)
+
+
+def test_no_golds_and_mixed_units_are_refused():
+    gold = path([0, 0, 0], [0, 0, 9])
+    with pytest.raises(InputError, match="at least one"):
+        runs_in_trees([], [gold], 2.0)
+    with pytest.raises(InputError, match="voxel size"):
+        runs_in_trees([gold], [replace(gold, unit="um")], 2.0)
+    with pytest.raises(InputError, match="at least one"):
+        runs_in_trees([gold], [gold.take(np.array([], np.int64))], 2.0)
