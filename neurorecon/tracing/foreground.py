@@ -57,13 +57,16 @@ class Foreground:
         return np.where(self._key[row] == key, row, -1)
 
     @cached_property
-    def neighbours(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """For each of `FORWARD_STEPS` the rows (m,) of voxels and of their neighbours that way."""
+    def neighbours(self) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """For each of `FORWARD_STEPS` the rows (m,) of voxels and of their neighbours that way.
+
+        Of all that tracing holds this is the most, hence 32 bits.
+        """
         pairs = []
         for step in FORWARD_STEPS:
             other = self.find(self.index_zyx + step)
             first = np.flatnonzero(other >= 0)
-            pairs.append((first, other[first]))
+            pairs.append((first.astype(np.int32), other[first].astype(np.int32)))
         return pairs
 
     def take(self, rows: NDArray[np.int64]) -> Foreground:
