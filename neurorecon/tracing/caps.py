@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.tracing.paths import PathForest, farthest
+from neurorecon.tracing.paths import PathForest, at_or_beyond, farthest
 
 # On its way to the rim of a blunt end a path leaves the middle up to this many radii before it.
 _CAP = 1.3
@@ -18,6 +18,7 @@ def without_caps(
     depth: NDArray[np.float64],
     piece: NDArray[np.int64],
     smallest: float,
+    going_on: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """The voxels (n,) of `kept` paths that do not lie in a cap.
 
@@ -27,30 +28,20 @@ def without_caps(
 
     depth: (n,) distance to the boundary. piece: (n,) number of the connected piece.
     smallest: the smallest voxel size.
+    going_on: rows of `kept` voxels at which the neurite goes on, though the path ends.
     """
     rows = np.flatnonzero(kept)
     row_of = np.full(len(kept), -1, np.int64)
     row_of[rows] = np.arange(len(rows))
     paths = PathForest(row_of[forest.parent[rows]], forest.length[rows], forest.hops[rows])
     radius = _CAP * depth[rows] + _STEP * smallest
-    capped = _at_or_beyond(paths, farthest(paths) - paths.length < radius)
+    capped = at_or_beyond(paths, farthest(paths, row_of[going_on]) - paths.length < radius)
     capped |= paths.length <= _source_caps(paths, radius, piece[rows])[piece[rows]]
     bare = np.bincount(piece[rows], ~capped) == 0
     order = np.lexsort((-depth[rows], piece[rows]))
     deepest = order[np.searchsorted(piece[rows][order], np.arange(len(bare)))]
     capped[deepest[bare]] = False
     return np.isin(np.arange(len(kept)), rows[~capped])
-
-
-def _at_or_beyond(paths: PathForest, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which voxels are marked or have a path that leads through a marked voxel."""
-    ancestor = paths.parent
-    while True:
-        marked = marked | marked[ancestor]
-        further = ancestor[ancestor]
-        if (further == ancestor).all():
-            return marked
-        ancestor = further
 
 
 def _source_caps(

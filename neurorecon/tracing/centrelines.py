@@ -16,6 +16,7 @@ from neurorecon.tracing.elongation import axial_elongation
 from neurorecon.tracing.foreground import Foreground, Probability, label_pieces
 from neurorecon.tracing.forks import with_placed_forks
 from neurorecon.tracing.paths import PathForest, centrality, highest_rows, shortest_paths
+from neurorecon.tracing.rings import closed_rings
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
 
 _ELONGATION_ROUNDS = 4  # each starts from rounder cross sections and sees more of the elongation
@@ -25,14 +26,116 @@ _LEAST_ELONGATION = 1.3  # below it a round neurite may measure as much by chanc
 _ELONGATION_STEP = 1.1  # below it another round changes nothing that can be seen
 
 
+@dataclass(frozen=True)
+class Centrelines:
+    """The skeleton of the foreground.
+
+    trees: one tree for each connected piece, not yet rooted or joined.
+    closures: (k, 2) rows of `trees` that meet and close a ring: with them as further edges it is
+        the skeleton with its rings. The first of the two is a tip. Where on its ring a closure
+        lies says nothing about the neuron.
+    """
+
+    trees: Morphology
+    closures: NDArray[np.int64]
+
+
 def centrelines(
     foreground: Foreground,
     probability: Probability,
     voxel_size: NDArray[np.float64],
     config: TraceConfig,
-) -> Morphology:
-    """One tree for each connected piece, between voxels, with radii; not yet rooted or joined."""
+) -> Centrelines:
+    """Centrelines between voxels, with radii."""
     piece = label_pieces(foreground)
+    paths, elongation = _round_paths(foreground, probability, piece, voxel_size, config)
+    smallest = float(paths.voxel_size.min())
+    forest, depth = paths.forest, paths.depth
+    width = config.cover_scale * depth + config.cover_margin * smallest
+    kept = significant_paths(forest, paths.voxel, width, config.limits(smallest).min_branch)
+    rings = closed_rings(foreground, forest, kept, paths.central, width)
+    ends = rings.closures.ravel()
+    rows = np.flatnonzero(without_caps(forest, rings.kept, depth, piece, smallest, ends))
+    new_row = np.full(len(kept), -1, np.int64)
+    new_row[rows] = np.arange(len(rows))
+    parent = np.where(forest.parent[rows] == rows, -1, new_row[forest.parent[rows]])
+    kind = np.full(len(rows), UNDEFINED, np.int64)
+    tree = Morphology(paths.voxel[rows], depth[rows], parent, kind)
+    closures = new_row[rings.closures]
+    closures = closures[(closures >= 0).all(axis=1)]
+    tree = _between_voxels(tree, closures, foreground, paths, piece, rows, config)
+    tree = _with_radii(tree, paths, piece, rows, config.smoothing)
+    return Centrelines(replace(tree, point_zyx=tree.point_zyx * (elongation, 1.0, 1.0)), closures)
+
+
+def _between_voxels(
+    tree: Morphology,
+    closures: NDArray[np.int64],
+    foreground: Foreground,
+    paths: _Paths,
+    piece: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    config: TraceConfig,
+) -> Morphology:
+    """The tree in the middle of the foreground, smooth, with its forks in place.
+
+    piece: number of the piece of each voxel. rows: voxel of each node.
+    """
+    smallest = float(paths.voxel_size.min())
+    depth = tree.radius
+    reach = 1.5 * paths.depth + 2.0 * smallest
+    point = recentred(tree, piece[rows], paths.voxel, foreground.probability, piece, reach)
+    rounds = rounds_for(depth, smallest, config.smoothing, _MOST_ROUNDS)
+    point = smoothed(tree, point, rounds, closures)
+    return with_placed_forks(replace(tree, point_zyx=point), depth, smallest)
+
+
+def _with_radii(
+    tree: Morphology,
+    paths: _Paths,
+    piece: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    smoothing: int,
+) -> Morphology:
+    """The tree with the radii of the neurite, and with a node in the middle of each cell body."""
+    smallest = float(paths.voxel_size.min())
+    point = tree.point_zyx.copy()
+    radius = radius_at(point, paths.boundary, smallest)
+    # Radii of thick parts are certain within a few per cent, and smoothing would melt a soma.
+    radius = smoothed(tree, radius, np.where(radius < _THICK * smallest, smoothing, 0))
+    bodies = highest_rows(piece, paths.depth)
+    for body in bodies[paths.depth[bodies] >= _THICK * smallest]:
+        # Paths pass a cell body by the shortest way; its centre is where the foreground is deepest.
+        own = np.flatnonzero(piece[rows] == piece[body])
+        near = own[np.linalg.norm(point[own] - paths.voxel[body], axis=1).argmin()]
+        point[near], radius[near] = paths.voxel[body], paths.depth[body]
+    return replace(tree, point_zyx=point, radius=radius)
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """Paths through the foreground, and the frame that they were measured in.
+
+    voxel: (n, 3) voxel centres. boundary: (m, 3) points where the foreground ends.
+    depth: (n,) distance to the boundary. central: (n,) from `centrality`.
+    """
+
+    voxel_size: NDArray[np.float64]
+    voxel: NDArray[np.float64]
+    boundary: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    central: NDArray[np.float64]
+    forest: PathForest
+
+
+def _round_paths(
+    foreground: Foreground,
+    probability: Probability,
+    piece: NDArray[np.int64],
+    voxel_size: NDArray[np.float64],
+    config: TraceConfig,
+) -> tuple[_Paths, float]:
+    """Paths in a frame in which cross sections are round, and how far z is shrunk in it."""
     paths = _paths(foreground, probability, piece, voxel_size, config)
     elongation = 1.0
     for _ in range(_ELONGATION_ROUNDS):
@@ -46,47 +149,7 @@ def centrelines(
         elongation = wanted
         round_size = voxel_size / (elongation, 1.0, 1.0)
         paths = _paths(foreground, probability, piece, round_size, config)
-    smallest = float(paths.voxel_size.min())
-    forest, depth = paths.forest, paths.depth
-    width = config.cover_scale * depth + config.cover_margin * smallest
-    kept = significant_paths(forest, paths.voxel, width, config.limits(smallest).min_branch)
-    rows = np.flatnonzero(without_caps(forest, kept, depth, piece, smallest))
-    new_row = np.full(len(kept), -1, np.int64)
-    new_row[rows] = np.arange(len(rows))
-    parent = np.where(forest.parent[rows] == rows, -1, new_row[forest.parent[rows]])
-    kind = np.full(len(rows), UNDEFINED, np.int64)
-    tree = Morphology(paths.voxel[rows], depth[rows], parent, kind)
-    reach = 1.5 * depth + 2.0 * smallest
-    weight = foreground.probability
-    point = recentred(tree, piece[rows], paths.voxel, weight, piece, reach)
-    rounds = rounds_for(depth[rows], smallest, config.smoothing, _MOST_ROUNDS)
-    point = smoothed(tree, point, rounds)
-    point = with_placed_forks(replace(tree, point_zyx=point), depth[rows], smallest).point_zyx
-    radius = radius_at(point, paths.boundary, smallest)
-    # Radii of thick parts are certain within a few per cent, and smoothing would melt a soma.
-    radius = smoothed(tree, radius, np.where(radius < _THICK * smallest, config.smoothing, 0))
-    bodies = highest_rows(piece, depth)
-    for body in bodies[depth[bodies] >= _THICK * smallest]:
-        # Paths pass a cell body by the shortest way; its centre is where the foreground is deepest.
-        own = np.flatnonzero(piece[rows] == piece[body])
-        near = own[np.linalg.norm(point[own] - paths.voxel[body], axis=1).argmin()]
-        point[near], radius[near] = paths.voxel[body], depth[body]
-    return Morphology(point * (elongation, 1.0, 1.0), radius, parent, kind)
-
-
-@dataclass(frozen=True)
-class _Paths:
-    """Paths through the foreground, and the frame that they were measured in.
-
-    voxel: (n, 3) voxel centres. boundary: (m, 3) points where the foreground ends.
-    depth: (n,) distance to the boundary.
-    """
-
-    voxel_size: NDArray[np.float64]
-    voxel: NDArray[np.float64]
-    boundary: NDArray[np.float64]
-    depth: NDArray[np.float64]
-    forest: PathForest
+    return paths, elongation
 
 
 def _paths(
@@ -101,4 +164,4 @@ def _paths(
     depth = depth_of(voxel, boundary, float(voxel_size.min()))
     central = centrality(foreground, depth)
     forest = shortest_paths(foreground, piece, central, voxel_size, config.cost_exponent)
-    return _Paths(voxel_size, voxel, boundary, depth, forest)
+    return _Paths(voxel_size, voxel, boundary, depth, central, forest)

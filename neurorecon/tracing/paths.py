@@ -57,18 +57,25 @@ def shortest_paths(
     central: (n,) from `centrality`.
     exponent: the cost of a step is its length over centrality to this power.
     """
-    n = len(foreground)
-    cost = central**-exponent
-    first = np.concatenate([pair[0] for pair in foreground.neighbours])
-    second = np.concatenate([pair[1] for pair in foreground.neighbours])
-    step_length = np.linalg.norm(np.asarray(FORWARD_STEPS) * voxel_size_zyx, axis=1)
-    length = np.repeat(step_length, [len(pair[0]) for pair in foreground.neighbours])
-    weight = length * (cost[first] + cost[second])
-    graph = sparse.coo_array((weight, (first, second)), shape=(n, n)).tocsr()
-    graph = graph + graph.T
+    graph = _step_graph(foreground, central**-exponent, voxel_size_zyx)
     voxel = foreground.index_zyx * voxel_size_zyx
     from_middle = _paths_to(graph, highest_rows(piece, central), voxel)
     return _paths_to(graph, highest_rows(piece, from_middle.length), voxel)
+
+
+def _step_graph(
+    foreground: Foreground, cost: NDArray[np.float64], voxel_size_zyx: NDArray[np.float64]
+) -> sparse.csr_array:
+    """(n, n) cost of the step from each voxel to each neighbour; cost: (n,) of a unit of length."""
+    n = len(foreground)
+    step_length = np.linalg.norm(np.asarray(FORWARD_STEPS) * voxel_size_zyx, axis=1)
+    weight = [
+        length * (cost[first] + cost[second])
+        for length, (first, second) in zip(step_length, foreground.neighbours, strict=True)
+    ]
+    first, second = map(np.concatenate, zip(*foreground.neighbours, strict=True))
+    graph = sparse.coo_array((np.concatenate(weight), (first, second)), shape=(n, n)).tocsr()
+    return graph + graph.T
 
 
 def highest_rows(piece: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -113,12 +120,17 @@ def longest_branches(forest: PathForest) -> tuple[NDArray[np.int64], NDArray[np.
     onward[forest.parent[child[carries]]] = child[carries]
     source = rows[forest.parent == rows]
     start = np.concatenate([child[~carries], onward[source]])
-    return _follow(onward)[start], forest.parent[start]
+    return ends_of_chains(onward)[start], forest.parent[start]
 
 
-def farthest(forest: PathForest) -> NDArray[np.float64]:
-    """(n,) longest path length among the voxels whose path leads through each voxel."""
+def farthest(forest: PathForest, endless: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """(n,) longest path length among the voxels whose path leads through each voxel.
+
+    endless: rows that count as if they were infinitely far away.
+    """
     reach = forest.length.copy()
+    if endless is not None:
+        reach[endless] = np.inf
     order = np.argsort(-forest.hops, kind="stable")
     levels = np.flatnonzero(np.diff(forest.hops[order])) + 1
     for level in np.split(order, levels):
@@ -126,7 +138,18 @@ def farthest(forest: PathForest) -> NDArray[np.float64]:
     return reach
 
 
-def _follow(onward: NDArray[np.int64]) -> NDArray[np.int64]:
+def at_or_beyond(paths: PathForest, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which voxels are marked or have a path that leads through a marked voxel."""
+    ancestor = paths.parent
+    while True:
+        marked = marked | marked[ancestor]
+        further = ancestor[ancestor]
+        if (further == ancestor).all():
+            return marked
+        ancestor = further
+
+
+def ends_of_chains(onward: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each chain of pointers ends (at a row that points to itself)."""
     while True:
         further = onward[onward]

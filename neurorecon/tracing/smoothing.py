@@ -10,25 +10,38 @@ from scipy.spatial import KDTree
 from neurorecon.morphology import Morphology
 
 
-def branch_average(morphology: Morphology) -> sparse.csr_array:
-    """(n, n) matrix that replaces each node by the mean of its neighbours; tips stay themselves."""
+def branch_average(
+    morphology: Morphology, closures: NDArray[np.int64] | None = None
+) -> sparse.csr_array:
+    """(n, n) matrix that replaces each node by the mean of its neighbours; tips stay themselves.
+
+    closures: (k, 2) further edges.
+    """
     n = len(morphology)
-    child, parent = morphology.edges.T
-    inner = morphology.degree >= 2
-    row = np.concatenate([child, parent, np.flatnonzero(~inner)])
-    column = np.concatenate([parent, child, np.flatnonzero(~inner)])
-    value = np.where(inner[row], 1.0 / np.maximum(morphology.degree[row], 1), row == column)
+    edges = morphology.edges
+    if closures is not None:
+        edges = np.concatenate([edges, closures])
+    degree = np.bincount(edges.ravel(), minlength=n)
+    one, other = edges.T
+    inner = degree >= 2
+    row = np.concatenate([one, other, np.flatnonzero(~inner)])
+    column = np.concatenate([other, one, np.flatnonzero(~inner)])
+    value = np.where(inner[row], 1.0 / np.maximum(degree[row], 1), row == column)
     return sparse.coo_array((value, (row, column)), shape=(n, n)).tocsr()
 
 
 def smoothed(
-    morphology: Morphology, values: NDArray[np.float64], rounds: NDArray[np.int64]
+    morphology: Morphology,
+    values: NDArray[np.float64],
+    rounds: NDArray[np.int64],
+    closures: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Node values (n,) or (n, 3), averaged along branches by (1/4, 1/2, 1/4).
 
     rounds: (n,) how often each node is averaged; k rounds blur by the root of k / 2 nodes.
+    closures: (k, 2) further edges.
     """
-    average = branch_average(morphology)
+    average = branch_average(morphology, closures)
     for done in range(int(rounds.max(initial=0))):
         active = rounds > done
         values = values.copy()

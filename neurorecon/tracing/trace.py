@@ -51,7 +51,7 @@ def trace_volume(
     config = config or TraceConfig()
     voxel_size = np.asarray(grid.voxel_size_zyx)
     foreground = find_foreground(probability, config.threshold, config.max_foreground)
-    pieces = centrelines(foreground, probability, voxel_size, config)
+    pieces = centrelines(foreground, probability, voxel_size, config).trees
     smallest = float(voxel_size.min())
     verdicts = Verdicts.of(config)
     evidence = GapEvidence.of(foreground, probability, image, config.threshold, voxel_size)
