@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from ablation_rows import (
     ALL_STACKS,
+    CONTROLS,
     FIXED,
     NEEDS_ROOT,
     ROWS,
@@ -42,7 +43,7 @@ from ablation_scores import best_threshold, probability, score_mask, score_tree
 from neurorecon.commands.train import load_labelled_stack
 from neurorecon.config import LabelConfig, LossConfig, TrainConfig
 from neurorecon.io.pairs import Pair
-from neurorecon.model.runtime import Compute, prepared_cpu
+from neurorecon.model.runtime import Compute, choose_device, choose_precision, prepared_cpu
 from neurorecon.training.labels import NEURITE
 from neurorecon.training.loop import Trainer
 from neurorecon.training.patches import PatchSampler, TrainingStack
@@ -66,10 +67,10 @@ class Run:
 
 
 def queue(done: list[dict[str, Any]]) -> Iterator[Run]:
-    """What is to be run, in order: all rows on the fixed split, then `scratch` and the winner.
+    """What is to be run, in order: all rows on the fixed split, with as many steps each.
 
-    Those two are trained longer, and cross-validated over stacks. ValueError where what comes next
-    depends on runs that are not done.
+    Then the controls for as long as the winner took; then `scratch` and the winner for longer, and
+    cross-validated over stacks.
     """
     for row in ROWS:
         for rate in RATES:
@@ -77,7 +78,11 @@ def queue(done: list[dict[str, Any]]) -> Iterator[Run]:
         rate = chosen_rate(row, done)
         for seed in SEEDS:
             yield Run(row, rate, seed, STEPS)
-    for row in ("scratch", winner(done)):
+    best = winner(done)
+    for row in CONTROLS:
+        for seed in SEEDS:
+            yield Run(row, chosen_rate(row, done), seed, steps_in_equal_time(row, best, done))
+    for row in ("scratch", best):
         rate = chosen_rate(row, done)
         for seed in SEEDS:
             yield Run(row, rate, seed, CONVERGED_STEPS)
@@ -92,6 +97,17 @@ def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
     if len(tuning) < len(RATES):
         raise ValueError(f"{row} is not tuned yet")
     return max(tuning, key=lambda run: run["validation_dice"])["rate"]
+
+
+def steps_in_equal_time(row: str, other: str, done: list[dict[str, Any]]) -> int:
+    """Steps that take `row` as long as `STEPS` take the other row."""
+    seconds = {
+        name: np.median(
+            [run["train_s"] for run in done if (run["row"], run["steps"]) == (name, STEPS)]
+        )
+        for name in (row, other)
+    }
+    return round(STEPS * float(seconds[other] / seconds[row]))
 
 
 def winner(done: list[dict[str, Any]]) -> str:
@@ -141,6 +157,7 @@ def _parse() -> argparse.Namespace:
     run.add_argument("--feature-teacher", default="vit_small_patch14_dinov2.lvd142m")
     run.add_argument("--feature-weights", type=Path)
     run.add_argument("--cache", type=Path, default=Path("runs/ablation"))
+    run.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     run.add_argument("--threads", type=int, default=1)
     run.add_argument("--minutes", type=float, default=1e9)
     commands.add_parser("table")
@@ -152,6 +169,8 @@ class Bench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
+        device = choose_device(arguments.device)
+        self.compute = Compute(device, choose_precision("auto", device))
         self.stacks = {name: self._load(name, LabelConfig()) for name in ALL_STACKS}
 
     def _load(self, name: str, label: LabelConfig) -> TrainingStack:
@@ -166,7 +185,7 @@ class Bench:
 
     @prepared_cpu()
     def _train(self, run: Run, row: Row) -> tuple[torch.nn.Module, float]:
-        """The network with its averaged weights, and the seconds of processor time it took."""
+        """The network with its averaged weights, and the seconds that it took."""
         torch.manual_seed(run.seed)
         network = build_network(row, self.arguments, distilled_encoder)
         config = TrainConfig(
@@ -177,10 +196,13 @@ class Bench:
         )
         stacks = [self.stacks[name] for name in SPLITS[run.split].training]
         sampler = PatchSampler(stacks, config)
-        trainer = Trainer(SupervisedTask(network, sampler, Compute(torch.device("cpu"))), config)
-        start = time.process_time()
+        task = SupervisedTask(network.to(self.compute.device), sampler, self.compute)
+        trainer = Trainer(task, config)
+        # On a CPU the processor's time, which other work on the machine does not lengthen.
+        clock = time.process_time if self.compute.device.type == "cpu" else time.perf_counter
+        start = clock()
         trainer.run(lambda step, figures: None)
-        seconds = time.process_time() - start
+        seconds = clock() - start
         network.load_state_dict(trainer.averaged_weights())
         return network, seconds
 
@@ -191,7 +213,7 @@ class Bench:
         tested = () if run.steps == TUNING_STEPS else split.test
         with prepared_cpu():
             maps = {
-                name: probability(network, self.stacks[name])
+                name: probability(network, self.stacks[name], self.compute)
                 for name in (*split.validation, *tested)
             }
         threshold, dice = best_threshold(
@@ -209,9 +231,8 @@ class Bench:
             "threshold": threshold,
             "validation_dice": dice,
             "test": scores,
-            "train_cpu_s": round(seconds),
-            "threads": self.arguments.threads,
-            "machine": platform.processor() or platform.machine(),
+            "train_s": round(seconds),
+            "device": _device(self.compute),
             "torch": torch.__version__,
             "commit": _commit(),
             "date": datetime.now(UTC).date().isoformat(),
@@ -221,6 +242,12 @@ class Bench:
         """The gold tree drawn as tubes of radius 2, whole stack."""
         label = LabelConfig(least_radius=2.0, largest_radius=2.0, ignored_shell=1.0)
         return self._load(name, label).label == NEURITE
+
+
+def _device(compute: Compute) -> str:
+    if compute.device.type == "cuda":
+        return torch.cuda.get_device_name(compute.device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
 
 
 def _commit() -> str:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neurorecon.commands.distill import open_unlabelled_stacks
 from neurorecon.config import TrainConfig
 from neurorecon.model.config import StudentConfig
-from neurorecon.model.runtime import Compute
+from neurorecon.model.runtime import Compute, choose_device, choose_precision, prepared_cpu
 from neurorecon.model.segmenter import Segmenter
 from neurorecon.model.teacher import load_teacher
 from neurorecon.model.transfer import Transfer, transfer_weights
@@ -91,6 +91,9 @@ ROWS = {
 }
 
 
+CONTROLS = tuple(name for name, row in ROWS.items() if row.network != STUDENT)
+
+
 class ConvolutionsOnly(Segmenter):
     """Our decoder without tokens."""
 
@@ -139,6 +142,7 @@ def _transferred(row: Row, arguments: argparse.Namespace) -> Segmenter:
     return student
 
 
+@prepared_cpu()
 def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tensor]:
     """The encoder after feature distillation, made once for each transfer and kept in the cache."""
     file = arguments.cache / f"{row.transfer}_distilled_{DISTILLATION_STEPS}.pt"
@@ -148,15 +152,18 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         student = _transferred(row, arguments)
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
         config = TrainConfig(steps=DISTILLATION_STEPS)
-        compute = Compute(torch.device("cpu"))
+        device = choose_device(arguments.device)
+        compute = Compute(device, choose_precision("auto", device))
         with ExitStack() as files:
             stacks = open_unlabelled_stacks(sorted(_unlabelled(arguments.data)), files)
-            task = DistillationTask(student, teacher, PatchSampler(stacks, config), compute)
+            task = DistillationTask(
+                student.to(device), teacher, PatchSampler(stacks, config), compute
+            )
             trainer = Trainer(task, config)
             trainer.run(lambda step, figures: None)
         weights = trainer.averaged_weights()
         encoder = {
-            name.removeprefix("encoder."): tensor
+            name.removeprefix("encoder."): tensor.cpu()
             for name, tensor in weights.items()
             if name.startswith("encoder.")
         }

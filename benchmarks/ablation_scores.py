@@ -14,9 +14,10 @@ from neurorecon.io.swc import read_swc
 from neurorecon.metrics.surface import hd95
 from neurorecon.metrics.tree import compare_trees
 from neurorecon.metrics.voxel import cldice, dice
+from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import size_multiple_zyx
 from neurorecon.segmentation.plan import plan_windows
-from neurorecon.segmentation.predictor import CPU_BATCH, Predictor
+from neurorecon.segmentation.predictor import Predictor, default_batch_size
 from neurorecon.segmentation.stack import segment_array
 from neurorecon.tracing import TraceConfig, trace_volume
 from neurorecon.training.patches import TrainingStack
@@ -26,7 +27,7 @@ TOLERANCE_VOXELS = 4.0
 MIDDLE_LOGIT, LOGITS_PER_UNIT = 6.0, 3.0
 
 
-def probability(network: nn.Module, stack: TrainingStack) -> NDArray[np.uint8]:
+def probability(network: nn.Module, stack: TrainingStack, compute: Compute) -> NDArray[np.uint8]:
     """The whole stack through the network, window by window as `segment` does.
 
     Networks trained on crops near neurite find it too likely, and too wide, since the shell around
@@ -34,9 +35,10 @@ def probability(network: nn.Module, stack: TrainingStack) -> NDArray[np.uint8]:
     so that the 255 levels lie where the best threshold of any row may be.
     """
     plan = plan_windows(stack.array.shape, size_multiple_zyx(network.config))
-    predict = Predictor(_Squeezed(network), torch.device("cpu"), torch.float32)
+    predict = Predictor(_Squeezed(network), compute.device, compute.dtype)
+    batch = default_batch_size(compute.device)
     return segment_array(
-        stack.array, stack.scale, plan, predict, CPU_BATCH, on_voxels=lambda count: None
+        stack.array, stack.scale, plan, predict, batch, on_voxels=lambda count: None
     )
 
 

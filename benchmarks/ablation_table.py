@@ -1,0 +1,119 @@
+"""The tables of the ablation, in Markdown, from its finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from ablation_rows import FIXED, ROWS, SPLITS
+from numpy.typing import NDArray
+
+STEPS = 1000
+SCORES = ("dice", "hd95", "cldice", "f1", "esa")
+RESAMPLES = 10_000
+
+Runs = list[dict[str, Any]]
+
+
+def print_tables(runs: Runs) -> None:
+    """Everything that is done so far."""
+    fixed = [run for run in runs if run["split"] == FIXED and run["test"]]
+    print(f"## All rows, {STEPS} steps, fixed split\n")
+    _print_rows([run for run in fixed if run["steps"] == STEPS])
+    print("\n## Against `scratch`: mean difference, 95 % interval of a paired bootstrap\n")
+    _print_differences([run for run in fixed if run["steps"] == STEPS])
+    for steps in sorted({run["steps"] for run in fixed} - {STEPS}):
+        print(f"\n## {steps} steps, fixed split\n")
+        _print_rows([run for run in fixed if run["steps"] == steps])
+    folds = [run for run in runs if run["split"] != FIXED]
+    if folds:
+        print("\n## Cross-validation, each stack scored by the model that did not see it\n")
+        _print_folds(folds)
+    print("\n## Learning rates tried (Dice on the validation stacks)\n")
+    for run in runs:
+        if not run["test"]:
+            print(f"- {run['row']}, {run['rate']:g}: {run['validation_dice']:.3f}")
+
+
+def _print_rows(runs: Runs) -> None:
+    print("| row | rate | seeds | Dice mean, sd, median | HD95 | clDice | F1 at 4 | ESA | s |")
+    print("|---" * 9 + "|")
+    for row in ROWS:
+        own = [run for run in runs if run["row"] == row]
+        if not own:
+            continue
+        table = {name: _per_seed(own, name) for name in SCORES}
+        dice = table["dice"]
+        spread = dice.mean(1).std(ddof=1) if len(dice) > 1 else float("nan")
+        cells = [f"{dice.mean():.3f}, {spread:.3f}, {np.median(dice):.3f}"]
+        cells += [
+            f"{table[name].mean():.{3 if name in ('cldice', 'f1') else 1}f}" for name in SCORES[1:]
+        ]
+        seconds = np.median([run["train_s"] for run in own])
+        print(f"| {row} | {own[0]['rate']:g} | {len(own)} | {' | '.join(cells)} | {seconds:.0f} |")
+
+
+def _print_differences(runs: Runs) -> None:
+    print("| row | Dice, points | HD95, % | clDice, points | F1, points |")
+    print("|---" * 5 + "|")
+    scratch = [run for run in runs if run["row"] == "scratch"]
+    for row in ROWS:
+        own = [run for run in runs if run["row"] == row]
+        if row == "scratch" or not own or not scratch:
+            continue
+        cells = []
+        for name, percent in (("dice", False), ("hd95", True), ("cldice", False), ("f1", False)):
+            before, after = _paired(scratch, own, name)
+            cells.append(_interval(before, after, percent))
+        print(f"| {row} | {' | '.join(cells)} |")
+
+
+def _paired(one: Runs, other: Runs, score: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(seeds, stacks) of both, for the seeds that both have."""
+    seeds = sorted({run["seed"] for run in one} & {run["seed"] for run in other})
+    first, second = ([run for run in runs if run["seed"] in seeds] for runs in (one, other))
+    return _per_seed(first, score), _per_seed(second, score)
+
+
+def _interval(before: NDArray[np.float64], after: NDArray[np.float64], percent: bool) -> str:
+    """Difference of means with its interval, over stacks and seeds drawn anew."""
+    rng = np.random.default_rng(0)
+    seeds, stacks = before.shape
+    means = []
+    for _ in range(RESAMPLES):
+        pick = np.ix_(rng.integers(0, seeds, seeds), rng.integers(0, stacks, stacks))
+        means.append(_change(before[pick], after[pick], percent))
+    low, high = np.percentile(means, [2.5, 97.5])
+    return f"{_change(before, after, percent):+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _change(before: NDArray[np.float64], after: NDArray[np.float64], percent: bool) -> float:
+    difference = after.mean() - before.mean()
+    return float(100 * (difference / before.mean() if percent else difference))
+
+
+def _per_seed(runs: Runs, score: str) -> NDArray[np.float64]:
+    """(seeds, stacks) of one score, seeds and stacks in order."""
+    ordered = sorted(runs, key=lambda run: run["seed"])
+    return np.array([[run["test"][name][score] for name in sorted(run["test"])] for run in ordered])
+
+
+def _print_folds(runs: Runs) -> None:
+    print("| stack | " + " | ".join(f"{row}: Dice, F1" for row in _rows(runs)) + " |")
+    print("|---" * (1 + len(_rows(runs))) + "|")
+    for split in SPLITS.values():
+        for name in split.test:
+            cells = []
+            for row in _rows(runs):
+                found = [
+                    run["test"][name] for run in runs if run["row"] == row and name in run["test"]
+                ]
+                cells.append(f"{found[0]['dice']:.3f}, {found[0]['f1']:.3f}" if found else "")
+            if any(cells):
+                print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _rows(runs: Iterable[dict[str, Any]]) -> list[str]:
+    present = {run["row"] for run in runs}
+    return [row for row in ROWS if row in present]
