@@ -7,28 +7,10 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from evaluating import refusal, run, scores
 from scipy.stats import wilcoxon
-from typer.testing import CliRunner
-
-from neurorecon.cli.app import app
 
 FORK = np.array([[10.0, 20, 10], [30, 20, 10], [50, 30, 10], [50, 10, 10]])  # x, y, z
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-
-
-def scores(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
-
-
-def refusal(*arguments):
-    result = run(*arguments)
-    assert (result.exit_code, result.stdout) == (2, "")
-    return result.stderr.strip().splitlines()[-1]
 
 
 def write_fork(path, shift=0.0):

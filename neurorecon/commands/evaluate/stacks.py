@@ -24,7 +24,8 @@ from neurorecon.metrics.voxel import MaskScores, compare_blocks
 from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid, Unit
 
-_KEPT_BYTES = 256 * 2**20  # of each stack, so that blocks side by side do not decode a page twice
+# Of each stack: blocks that lie side by side then do not decode the same pages again.
+_KEPT_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
