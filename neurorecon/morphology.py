@@ -80,27 +80,24 @@ class Morphology:
     @cached_property
     def parent_first(self) -> NDArray[np.int64]:
         """Rows in an order in which every parent comes before its children, tree by tree."""
-        order = np.lexsort((np.arange(len(self)), self.parent))
-        first = np.searchsorted(self.parent[order], np.arange(len(self)))
-        result = np.empty(len(self), np.int64)
-        filled, stack = 0, list(self.roots[::-1])
+        by_parent = np.lexsort((-np.arange(len(self)), self.parent))  # the last child first
+        bounds = np.searchsorted(self.parent[by_parent], np.arange(len(self) + 1)).tolist()
+        children = by_parent.tolist()  # lists: a million rows would wait for NumPy's scalars
+        stack = self.roots[::-1].tolist()
+        result = []
         while stack:
-            row = int(stack.pop())
-            result[filled] = row
-            filled += 1
-            children = order[first[row] : first[row] + self.child_count[row]]
-            stack.extend(children[::-1])
-        return result
+            row = stack.pop()
+            result.append(row)
+            stack += children[bounds[row] : bounds[row + 1]]
+        return np.array(result, np.int64)
 
     @cached_property
     def tree_of(self) -> NDArray[np.int64]:
         """(n,) number of the tree (0, 1, ... in the order of `roots`) that each node is in."""
-        label = np.full(len(self), -1, np.int64)
-        label[self.roots] = np.arange(len(self.roots))
-        for row in self.parent_first:
-            if self.parent[row] >= 0:
-                label[row] = label[self.parent[row]]
-        return label
+        above = np.where(self.parent < 0, np.arange(len(self)), self.parent)
+        while ((higher := above[above]) != above).any():  # twice as far up each time
+            above = higher
+        return np.searchsorted(self.roots, above)
 
     def take(self, rows: NDArray[np.int64]) -> Morphology:
         """The nodes `rows`, in that order; a node whose parent is left out becomes a root."""
