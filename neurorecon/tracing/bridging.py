@@ -22,8 +22,8 @@ from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
 HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
 _DARK = 0.6  # brightness of a gap that is as dark as what lies around
-_RIVAL_TIP, _RIVAL_SIDE = 0.3, 0.4  # scores that join two pieces of the size of neurons
-_NEURON = 0.1  # part of the length of all pieces that the smaller of two neurons has
+_RIVAL_TIP, _RIVAL_SIDE = 0.3, 0.35  # scores that join two pieces of the size of neurons
+_NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
 _WORTH = 0.05  # score from which a bridge that was not built is worth a look
 _PLAIN = 0.7  # score from which a bridge that was built is not
 
@@ -48,10 +48,12 @@ class Bridging:
     """What was joined.
 
     forest: the pieces with their bridges, nodes along the bridges last.
+    strength: (n,) evidence for each node: its own, or the score of its bridge.
     made: rows of the judged candidates that were built; open: those that nearly were.
     """
 
     forest: Morphology
+    strength: NDArray[np.float64]
     judged: Judged
     made: list[int]
     open: list[int]
@@ -105,17 +107,25 @@ def _path(
     return GapPath(line, 0.5 * (first.contrast + second.contrast))
 
 
-def bridged(morphology: Morphology, judged: Judged, rival: float, verdicts: Verdicts) -> Bridging:
+def bridged(
+    morphology: Morphology,
+    strength: NDArray[np.float64],
+    judged: Judged,
+    rival: float,
+    verdicts: Verdicts,
+) -> Bridging:
     """The pieces joined along the best candidates.
 
+    strength: (n,) evidence for each node of the pieces.
     rival: two groups of pieces of which the shorter has at least this part of the longer one's
         length are taken for two neurons, unless both are small against all there is.
     """
     groups = _Groups(tree_lengths(morphology, morphology.tree_of))
     made = _chosen(morphology, judged, rival, verdicts, groups)
-    forest = _built(morphology, judged, made, groups)
+    forest, bridge_of = _built(morphology, judged, made, groups)
+    strength = np.concatenate([strength, judged.score[bridge_of]])
     open_ = _nearly(morphology, judged, verdicts, groups, made)
-    return Bridging(forest, judged, made, open_)
+    return Bridging(forest, strength, judged, made, open_)
 
 
 def _chosen(
@@ -154,12 +164,16 @@ def _chosen(
         waiting = left
 
 
-def _built(morphology: Morphology, judged: Judged, made: list[int], groups: _Groups) -> Morphology:
-    """The pieces with nodes and edges along the bridges."""
+def _built(
+    morphology: Morphology, judged: Judged, made: list[int], groups: _Groups
+) -> tuple[Morphology, NDArray[np.int64]]:
+    """The pieces with nodes and edges along the bridges, and the candidate of each new node."""
+    bridge_of: list[int] = []
+    edges: list[tuple[int, int]] = []
     if not made:
-        return morphology
+        return morphology, np.array(bridge_of, np.int64)
+    count = len(morphology)
     point, radius = [morphology.point_zyx], [morphology.radius]
-    edges, count = [], len(morphology)
     for row in made:
         tip, stone, node = (int(rows[row]) for rows in judged.candidates.ends)
         along = np.linspace(0.0, 1.0, len(judged.paths[row]))[1:-1]
@@ -173,12 +187,14 @@ def _built(morphology: Morphology, judged: Judged, made: list[int], groups: _Gro
         point.append(inner)
         radius.append(morphology.radius[tip] * (1 - along) + morphology.radius[node] * along)
         edges += pairwise(chain)
+        bridge_of += [row] * len(inner)
         count += len(inner)
     added = count - len(morphology)
     parent = np.concatenate([morphology.parent, np.full(added, -1)])
     kind = np.concatenate([morphology.kind, np.full(added, UNDEFINED)])
     every = Morphology(np.concatenate(point), np.concatenate(radius), parent, kind, morphology.unit)
-    return rooted_at(every, _roots(morphology, groups), np.array(edges))
+    forest = rooted_at(every, _roots(morphology, groups), np.array(edges))
+    return forest, np.array(bridge_of, np.int64)
 
 
 def _roots(morphology: Morphology, groups: _Groups) -> NDArray[np.int64]:
@@ -204,15 +220,19 @@ def _nearly(
     return list(best.values())
 
 
-def bridge_records(bridging: Bridging, origin_zyx: NDArray[np.float64]) -> list[Bridge]:
-    """What was built, in the frame of the grid."""
+def bridge_records(bridging: Bridging, neuron_of: NDArray[np.int64]) -> list[Bridge]:
+    """What was built inside neurons; points count from voxel (0, 0, 0).
+
+    neuron_of: (n,) number of the neuron that each node of the forest is in, -1 for none.
+    """
     judged, candidates = bridging.judged, bridging.judged.candidates
+    tip, node = neuron_of[candidates.tip], neuron_of[candidates.node]
     return [
         Bridge(
             id=judged.ids[row],
-            start_zyx=judged.paths[row][0] + origin_zyx,
-            end_zyx=judged.paths[row][-1] + origin_zyx,
-            path_zyx=judged.paths[row] + origin_zyx,
+            start_zyx=judged.paths[row][0],
+            end_zyx=judged.paths[row][-1],
+            path_zyx=judged.paths[row],
             gap=float(candidates.gap[row]),
             score=float(judged.score[row]),
             length=float(judged.length[row]),
@@ -221,12 +241,11 @@ def bridge_records(bridging: Bridging, origin_zyx: NDArray[np.float64]) -> list[
             brightness=float(judged.brightness[row]),
         )
         for row in bridging.made
+        if tip[row] >= 0 and tip[row] == node[row]
     ]
 
 
-def bridge_doubts(
-    bridging: Bridging, verdicts: Verdicts, origin_zyx: NDArray[np.float64]
-) -> list[Doubt]:
+def bridge_doubts(bridging: Bridging, verdicts: Verdicts) -> list[Doubt]:
     """Weak bridges, and those that were not built although something speaks for them."""
     judged, doubts = bridging.judged, []
     for row in [*bridging.made, *bridging.open]:
@@ -236,7 +255,7 @@ def bridge_doubts(
             continue
         path, gap = judged.paths[row], judged.candidates.gap[row]
         note = f"gap of {gap:.1f} {'bridged' if done else 'left open'}"
-        middle = 0.5 * (path[0] + path[-1]) + origin_zyx
+        middle = 0.5 * (path[0] + path[-1])
         score = float(judged.score[row])
         doubts.append(Doubt(judged.ids[row], "bridge", middle, score, done, verdict, note))
     return doubts

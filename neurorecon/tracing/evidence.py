@@ -64,10 +64,10 @@ class GapEvidence:
 
     def path(self, start_zyx: NDArray[np.float64], end_zyx: NDArray[np.float64]) -> GapPath:
         """The best path between two points, in units of the voxel size, from voxel (0, 0, 0)."""
-        straight = np.stack([start_zyx, end_zyx])
+        straight = np.stack([start_zyx, 0.5 * (start_zyx + end_zyx), end_zyx])
         if not self.soft and self.image is None:
             return GapPath(straight, None)
-        index = np.rint(straight / self.voxel_size_zyx).astype(np.int64)
+        index = np.rint(straight[[0, -1]] / self.voxel_size_zyx).astype(np.int64)
         index = np.clip(index, 0, np.asarray(self.probability.shape) - 1)
         low = np.maximum(index.min(axis=0) - _MARGIN, 0)
         high = np.minimum(index.max(axis=0) + _MARGIN + 1, self.probability.shape)
@@ -83,7 +83,7 @@ class GapEvidence:
         missing = contrast[tuple(voxels.T)][dark[tuple(voxels.T)]]
         mean = float(missing.mean()) if len(missing) else 1.0
         inner = (voxels[1:-1] + low) * self.voxel_size_zyx
-        return GapPath(_smooth(np.concatenate([straight[:1], inner, straight[1:]])), mean)
+        return GapPath(_smooth(np.concatenate([straight[:1], inner, straight[2:]])), mean)
 
     def _contrast(
         self, box: tuple[slice, ...], ends: NDArray[np.int64]
@@ -106,6 +106,14 @@ class GapEvidence:
         if contrast is not None:
             contrast[~dark] = 1.0
         return contrast, dark
+
+
+def probability_at(probability: Probability, index_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability (n,), 0 to 1, of the voxels nearest to (n, 3) voxel indices."""
+    last = np.asarray(probability.shape) - 1
+    index = np.clip(np.rint(index_zyx).astype(np.int64), 0, last)
+    found = np.asarray(probability[tuple(index.T)], np.float64)
+    return found / 255.0 if probability.dtype == np.uint8 else found
 
 
 def _between(value: NDArray[np.float64], dark: float, bright: float) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""The cell body: found by calibre, drawn as one node, with stems that leave from its surface."""
+"""The cell body: found by size and shape, drawn as one node, with stems that leave its surface."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,11 @@ from neurorecon.morphology import SOMA, UNDEFINED, Morphology
 from neurorecon.tracing.rooting import rooted_at
 
 _THICKER = 3.0  # a cell body is at least this many times as thick as the typical neurite
+_ASKED = 1.5  # the same where a user says that there is one
 _ROUND = 4.0  # a thick stretch longer than this many radii is a trunk, not a body
 _LEAST = 4.0  # in units of the smallest voxel size: below it calibres are noise
+_ALIKE = 0.5  # several bodies in one stack are at least this part of the largest
+_MOST = 50  # places looked at in one tree; bodies are its thickest places
 
 
 @dataclass(frozen=True)
@@ -23,34 +27,72 @@ class Soma:
     radius: float
 
 
-def find_soma(tree: Morphology, smallest_voxel: float) -> Soma | None:
-    """The cell body of one tree, or None where nothing is thick and round enough."""
-    if len(tree) < 2:
-        return None
-    row = int(tree.radius.argmax())
-    radius = float(tree.radius[row])
-    child = tree.edges[:, 0]
-    order = np.argsort(tree.radius[child])
-    along = np.cumsum(tree.edge_length[order])
-    typical = tree.radius[child][order][np.searchsorted(along, along[-1] / 2)]
-    if radius < max(_THICKER * typical, _LEAST * smallest_voxel):
-        return None
-    return Soma(row, radius) if _thick_extent(tree, row, radius) <= _ROUND * radius else None
+def find_somas(
+    forest: Morphology, smallest_voxel: float, wanted: Literal["auto"] | int = "auto"
+) -> list[Soma]:
+    """The cell bodies of all trees, largest first.
+
+    wanted: how many; "auto": all that are much thicker than neurites and round. Fewer come back
+        where there are not as many thick and round places.
+    """
+    asked = wanted != "auto"
+    found: list[Soma] = []
+    for tree in range(len(forest.roots)):
+        found += _bodies(forest, np.flatnonzero(forest.tree_of == tree), smallest_voxel, asked)
+    found.sort(key=lambda soma: -soma.radius)
+    if wanted != "auto":
+        return found[:wanted]
+    return [soma for soma in found if soma.radius >= _ALIKE * found[0].radius]
 
 
-def _thick_extent(tree: Morphology, row: int, radius: float) -> float:
-    """Twice the distance from the centre to the farthest connected node at least half as thick."""
-    thick = np.flatnonzero(_connected(tree, row, tree.radius >= 0.5 * radius))
-    return 2.0 * float(np.linalg.norm(tree.point_zyx[thick] - tree.point_zyx[row], axis=1).max())
+def _bodies(
+    forest: Morphology, rows: NDArray[np.int64], smallest_voxel: float, asked: bool
+) -> list[Soma]:
+    if len(rows) < 2:
+        return []
+    typical = _typical_radius(forest, rows)
+    least = max((_ASKED if asked else _THICKER) * typical, _LEAST * smallest_voxel)
+    free = forest.radius[rows] >= least
+    found: list[Soma] = []
+    for _ in range(_MOST):
+        if not free.any():
+            break
+        row = int(rows[free][forest.radius[rows[free]].argmax()])
+        radius = float(forest.radius[row])
+        thick = _connected(forest, row, forest.radius >= 0.5 * radius)
+        apart = np.linalg.norm(forest.point_zyx - forest.point_zyx[row], axis=1)
+        if 2.0 * apart[thick].max() <= _ROUND * radius:
+            found.append(Soma(row, radius))
+        free &= ~thick[rows] & (apart[rows] > 2.0 * radius)
+    return found
+
+
+def _typical_radius(forest: Morphology, rows: NDArray[np.int64]) -> float:
+    """Median radius along the length of one tree."""
+    inside = np.zeros(len(forest), bool)
+    inside[rows] = True
+    child = forest.edges[:, 0]
+    own = inside[child]
+    order = np.argsort(forest.radius[child[own]])
+    along = np.cumsum(forest.edge_length[own][order])
+    return float(forest.radius[child[own]][order][np.searchsorted(along, along[-1] / 2)])
 
 
 def _connected(tree: Morphology, row: int, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which nodes (n,) are connected to `row` through nodes that are `inside`."""
-    seen = rooted_at(tree, np.array([row]))
-    joined = inside.copy()
+    joined = np.zeros(len(tree), bool)
     joined[row] = True
-    for node in seen.parent_first[1:]:
-        joined[node] &= joined[seen.parent[node]]
+    both = tree.edges[inside[tree.edges].all(axis=1) | (tree.edges == row).any(axis=1)]
+    neighbours: dict[int, list[int]] = {}
+    for child, parent in both.tolist():
+        neighbours.setdefault(child, []).append(parent)
+        neighbours.setdefault(parent, []).append(child)
+    waiting = [row]
+    while waiting:
+        for onward in neighbours.get(waiting.pop(), []):
+            if inside[onward] and not joined[onward]:
+                joined[onward] = True
+                waiting.append(onward)
     return joined
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.errors import InputError
 from neurorecon.morphology import Morphology
 from neurorecon.tracing.bridging import (
     Bridging,
@@ -19,16 +18,17 @@ from neurorecon.tracing.bridging import (
 from neurorecon.tracing.candidates import find_candidates
 from neurorecon.tracing.centrelines import centrelines
 from neurorecon.tracing.config import TraceConfig
+from neurorecon.tracing.crossings import parted
 from neurorecon.tracing.doubts import Verdicts, ranked
-from neurorecon.tracing.evidence import GapEvidence
+from neurorecon.tracing.evidence import GapEvidence, probability_at
 from neurorecon.tracing.foreground import Probability, find_foreground
-from neurorecon.tracing.result import Fragment, TraceResult
-from neurorecon.tracing.rooting import rooted_at, thickest_end, tree_lengths
-from neurorecon.tracing.sampling import resampled
-from neurorecon.tracing.soma import Soma, find_soma, with_soma
+from neurorecon.tracing.loops import opened
+from neurorecon.tracing.network import Network
+from neurorecon.tracing.neurons import find_neurons
+from neurorecon.tracing.result import TraceResult
+from neurorecon.tracing.rooting import tree_lengths
+from neurorecon.tracing.summary import branch_table, fragments, placed
 from neurorecon.volume import Grid, LazyVoxels
-
-_END = 8.0  # smallest voxel sizes; the end of a branch that tells its direction and calibre
 
 
 def trace_volume(
@@ -51,88 +51,51 @@ def trace_volume(
     config = config or TraceConfig()
     voxel_size = np.asarray(grid.voxel_size_zyx)
     foreground = find_foreground(probability, config.threshold, config.max_foreground)
-    pieces = centrelines(foreground, probability, voxel_size, config).trees
-    smallest = float(voxel_size.min())
+    skeleton = centrelines(foreground, probability, voxel_size, config)
     verdicts = Verdicts.of(config)
+    strength = probability_at(probability, skeleton.trees.point_zyx / voxel_size)
+    network = Network.of(skeleton.trees, skeleton.closures, strength)
+    parting = parted(network, voxel_size, verdicts)
+    opening = opened(parting.network, voxel_size, verdicts)
     evidence = GapEvidence.of(foreground, probability, image, config.threshold, voxel_size)
-    bridging = _joined(pieces, evidence, config, verdicts)
-    trees = sorted(bridging.forest.trees(), key=lambda tree: -tree.length)
-    root_zyx = None if roots_zyx is None else np.reshape(roots_zyx, (-1, 3))[0]
-    dust = min(config.min_fragment * smallest, trees[0].length)
-    long = [tree for tree in trees if tree.length >= dust]
-    chosen, root_row = _chosen(long, grid, config, root_zyx)
-    neurons = [_finished(tree, smallest, config, root_row) for tree in chosen]
-    dropped = [tree for tree in long if not any(tree is kept for kept in chosen)]
-    origin = np.asarray(grid.origin_zyx)
-    doubts = bridge_doubts(bridging, verdicts, origin)
+    bridging = _joined(opening.network, evidence, config, verdicts)
+    rows = _more_than_dust(bridging.forest, config.min_fragment * float(voxel_size.min()))
+    forest, strength = bridging.forest.take(rows), bridging.strength[rows]
+    roots = None if roots_zyx is None else np.asarray(roots_zyx, np.float64).reshape(-1, 3)
+    neurons = find_neurons(forest, strength, grid, config, roots, verdicts)
+    neuron_of = np.full(len(bridging.forest), -1)
+    neuron_of[rows] = neurons.neuron_of
+    doubts = [*parting.doubts, *opening.doubts, *bridge_doubts(bridging, verdicts)]
+    doubts = ranked([*doubts, *neurons.doubts])
     verdicts.check(doubt.id for doubt in doubts)
-    return TraceResult(
-        neurons=[_placed(neuron, grid) for neuron in neurons],
-        bridges=bridge_records(bridging, origin),
-        dropped=[Fragment(tree.length, tree.point_zyx[0], 0.0) for tree in dropped],
-        dust_count=len(trees) - len(long),
-        doubts=ranked(doubts),
+    local = TraceResult(
+        neurons=neurons.trees,
+        bridges=bridge_records(bridging, neuron_of),
+        loops_opened=opening.loops,
+        crossings=parting.crossings,
+        dropped=fragments(neurons.dropped, neurons.trees),
+        dust_count=len(bridging.forest.roots) - len(forest.roots),
+        branches=branch_table(neurons.trees, probability, voxel_size),
+        doubts=doubts,
     )
+    return placed(local, grid)
 
 
 def _joined(
-    pieces: Morphology, evidence: GapEvidence, config: TraceConfig, verdicts: Verdicts
+    network: Network, evidence: GapEvidence, config: TraceConfig, verdicts: Verdicts
 ) -> Bridging:
     """The pieces, their gaps bridged; what has hardly any length is at most a stepping stone."""
+    pieces = network.trees
     smallest = float(evidence.voxel_size_zyx.min())
     length = tree_lengths(pieces, pieces.tree_of)
     stone = length < min(config.min_fragment * smallest, float(length.max()))
     max_gap = config.limits(smallest).max_gap
     found = find_candidates(pieces, stone[pieces.tree_of], max_gap, smallest)
-    return bridged(pieces, judged(pieces, found, evidence), config.rival, verdicts)
+    seen = judged(pieces, found, evidence)
+    return bridged(pieces, network.probability, seen, config.rival, verdicts)
 
 
-def _chosen(
-    trees: list[Morphology],
-    grid: Grid,
-    config: TraceConfig,
-    root_zyx: NDArray[np.float64] | None,
-) -> tuple[list[Morphology], int | None]:
-    """The trees to report: those of a size comparable with the largest, or the one at the root."""
-    least = config.further_neuron * trees[0].length
-    neurons = [tree for tree in trees if tree.length >= least]
-    if root_zyx is None:
-        return neurons, None
-    local = np.asarray(root_zyx) - np.asarray(grid.origin_zyx)
-    limit = config.max_root_distance * min(grid.voxel_size_zyx)
-    closest = np.inf
-    # A whole neuron within reach is meant rather than a fragment that happens to be nearer.
-    for group in (neurons, trees):
-        apart = [np.linalg.norm(tree.point_zyx - local, axis=1) for tree in group]
-        nearest = min(range(len(group)), key=lambda number: apart[number].min())
-        closest = float(apart[nearest].min())
-        if closest <= limit:
-            return [group[nearest]], int(apart[nearest].argmin())
-    raise InputError(
-        f"the root lies {closest:.1f} {grid.unit} from the nearest tree, at most {limit:.1f} "
-        "are allowed; give a point on the neuron"
-    )
-
-
-def _finished(
-    tree: Morphology, smallest: float, config: TraceConfig, root_row: int | None
-) -> Morphology:
-    """Rooted, evenly sampled, with its cell body as one node."""
-    soma = find_soma(tree, smallest)
-    if root_row is None:
-        root_row = soma.row if soma else thickest_end(tree, _END * smallest)
-    at_soma = soma is not None and bool(
-        np.linalg.norm(tree.point_zyx[root_row] - tree.point_zyx[soma.row]) <= soma.radius
-    )
-    if soma is not None and at_soma:
-        root_row = soma.row
-    tree = resampled(rooted_at(tree, np.array([root_row])), config.spacing * smallest)
-    if soma is not None and at_soma:
-        return with_soma(tree, Soma(int(tree.roots[0]), soma.radius))
-    return tree
-
-
-def _placed(tree: Morphology, grid: Grid) -> Morphology:
-    """From coordinates that count from voxel (0, 0, 0) to the frame of the grid."""
-    point = tree.point_zyx + np.asarray(grid.origin_zyx)
-    return Morphology(point, tree.radius, tree.parent, tree.kind, grid.unit)
+def _more_than_dust(forest: Morphology, least: float) -> NDArray[np.int64]:
+    """Rows of the trees that have at least this length, or of the longest."""
+    length = tree_lengths(forest, forest.tree_of)
+    return np.flatnonzero((length >= min(least, float(length.max())))[forest.tree_of])
