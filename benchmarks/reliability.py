@@ -3,8 +3,8 @@
     python benchmarks/reliability.py DATA_DIR --model FILE --stack NAME ... [--out curve.png]
 
 DATA_DIR holds `<family>/<stack>/stack.tif` with `gold.swc` (or `gold_tree.swc`). Voxels of the
-shell around the gold, whose truth nobody knows, are left out. Prints, for ten ranges of probability,
-the share of voxels that are neurite, and the Dice at thresholds around 0.5.
+shell around the gold, whose truth nobody knows, are left out. Prints, for ten ranges of
+probability, the share of voxels that are neurite, and the Dice at thresholds around 0.5.
 """
 
 from __future__ import annotations
