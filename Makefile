@@ -7,7 +7,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test test-lowest wheel clean
+.PHONY: help demo test test-browser test-lowest wheel clean
 
 help:  ## List the targets.
 	@awk '/^[a-z-]+:.*## / {name = $$1; sub(/:.*/, "", name); sub(/.*## +/, ""); \
@@ -16,12 +16,16 @@ help:  ## List the targets.
 demo: $(VENV)/runs  ## Image a real neuron, reconstruct it, score it: demo_output/.
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/develops  ## Lint, types, layers, tests.
+test: $(VENV)/develops  ## Lint, types, layers, tests (those of the report if there is a browser).
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+	@found=$$($(BIN)/python tests/browser/browser.py) || echo "left out: tests/browser ($$found)"
+
+test-browser: $(VENV)/develops  ## The HTML report in a headless browser; fails without one.
+	NEURORECON_REQUIRE_BROWSER=1 $(BIN)/pytest tests/browser
 
 test-lowest: $(LOWEST)/develops  ## The tests on the lowest versions that pyproject.toml allows.
 	$(LOWEST)/bin/pytest

@@ -13,7 +13,8 @@ import typer
 
 from neurorecon.cli import evaluate_options as options
 from neurorecon.cli.console import case_progress, warning_line
-from neurorecon.cli.options import Channel, SwcUnits, VoxelSize
+from neurorecon.cli.evaluate_report import check_report, write_page
+from neurorecon.cli.options import Channel, Overwrite, SwcUnits, VoxelSize
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def evaluate(
     swc_units: options.SwcUnits = SwcUnits.voxel,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
+    image: options.Image = None,
+    report: options.Report = None,
+    overwrite: Overwrite = False,
     details: options.Details = False,
     as_json: options.AsJson = False,
     as_csv: options.AsCsv = False,
@@ -65,13 +69,17 @@ def evaluate(
         scoring, threshold, swc_units.value, voxel_size, channel, labels=labels, slow=slow
     )
     sources = _sources(files, together, labels)
+    check_report(report, image, sources if isinstance(sources, tuple) else None, overwrite)
     if not isinstance(sources, tuple):
         _evaluate_many(sources, baseline, config, sort, output, details)
         return
     for name, value in (("--baseline", baseline), ("--sort", sort)):
         if value is not None:
             raise InputError(f"{name} is for many cases; give two folders, patterns or a CSV")
-    _evaluate_one(*sources, config, output, details)
+    evaluation = _evaluate_one(*sources, config)
+    if report is not None:
+        write_page(report, evaluation, sources, image, config, overwrite)
+    _print_one(evaluation, *sources, config, output, details)
 
 
 def _sources(
@@ -107,7 +115,16 @@ def _sources(
     return [Path(files[0])], [Path(files[1])]
 
 
-def _evaluate_one(
+def _evaluate_one(tests: list[Path], golds: list[Path], config: EvaluateConfig) -> Evaluation:
+    from neurorecon.commands.evaluate.case import evaluate as run
+
+    evaluation = run(tests, golds, config)
+    _warn(evaluation, golds, config)
+    return evaluation
+
+
+def _print_one(
+    evaluation: Evaluation,
     tests: list[Path],
     golds: list[Path],
     config: EvaluateConfig,
@@ -116,11 +133,8 @@ def _evaluate_one(
 ) -> None:
     from neurorecon.cli.evaluate_tables import tables_of
     from neurorecon.cli.tables import print_tables
-    from neurorecon.commands.evaluate.case import evaluate as run
     from neurorecon.commands.evaluate.records import flat_record, series_record
 
-    evaluation = run(tests, golds, config)
-    _warn(evaluation, golds, config)
     names = {"test": ", ".join(map(str, tests)), "gold": ", ".join(map(str, golds))}
     record: dict[str, Any] = {**names, **flat_record(evaluation)}
     if output == "json":

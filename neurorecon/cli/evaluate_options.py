@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,8 +59,9 @@ Threshold = Annotated[
         metavar="P",
         min=0.0,
         max=1.0,
-        help="Stacks: probability from which a voxel is foreground, 0 to 1 (a uint8 stack's 255 is "
-        "1). A stack with only one value besides 0 is a mask: no threshold.",
+        help="Stacks: probability from which a voxel is foreground, 0 to 1 (255 of a uint8 stack "
+        "and 65535 of a uint16 one are 1). A stack with only one value besides 0 is a mask: no "
+        "threshold.",
         rich_help_panel=SCORING_PANEL,
     ),
 ]
@@ -134,5 +136,26 @@ AsCsv = Annotated[
         "--csv",
         help="Print CSV, a row a case with every score, instead of the default table.",
         rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Also write a page to look at, for two trees: both in 3D, coloured by agreement, over "
+        "the stack of --image; scores and Sholl profile. One file, which needs no network.",
+        show_default="not written",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+Image = Annotated[
+    Path | None,
+    typer.Option(
+        "--image",
+        metavar="STACK",
+        help="With --report: the stack that the trees were traced in (TIFF, OME-Zarr).",
+        show_default="none",
+        rich_help_panel=INPUT_PANEL,
     ),
 ]

@@ -15,6 +15,11 @@ from neurorecon.report.pictures import StackPictures
 from neurorecon.volume import Unit
 
 
+def unit_sign(unit: Unit) -> str:
+    """A unit as pages write it."""
+    return "µm" if unit == "um" else "voxels"
+
+
 @dataclass(frozen=True)
 class Layer:
     """Straight pieces of a tree that are drawn in one colour and switched together.

@@ -13,17 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.report.content import Layer, Page, PageTree
+from neurorecon.report.content import Layer, Page, PageTree, unit_sign
 from neurorecon.report.pictures import SLABS, StackPictures
-
-_UNIT_SIGNS = {"um": "µm", "voxel": "voxels"}
 
 
 def page_data(page: Page) -> dict[str, Any]:
     """What `data.js` decodes: everything the scripts draw."""
     low, high = _box(page)
     return {
-        "unit": _UNIT_SIGNS[page.unit],
+        "unit": unit_sign(page.unit),
         "origin": _xyz(low),
         "size": _xyz(high - low),
         "trees": [_tree(tree, low) for tree in page.trees],
