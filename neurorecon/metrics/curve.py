@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.metrics.blocks import BLOCK_VOXELS, Reader, plan_blocks
-from neurorecon.metrics.masks import FULL_SCALE
+from neurorecon.metrics.masks import full_scale
 
-FLOAT_STEPS = 1000  # thresholds of a float probability: finer than any network's output means
+FINE_STEPS = 1000  # thresholds but for 8 bits: finer than any network's output means
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +71,31 @@ def threshold_curve(
     dtype: np.dtype[Any],
     block_voxels: int = BLOCK_VOXELS,
 ) -> ThresholdCurve:
-    """The curve of a probability (uint8 up to 255 or float up to 1), read block by block.
+    """The curve of a probability (uint8, uint16 or float), read block by block.
 
-    A uint8 probability has a threshold for each of its values; a float one has 1001.
+    A uint8 probability has a threshold for each of its values; others have 1001.
     """
-    steps = FULL_SCALE if dtype == np.uint8 else FLOAT_STEPS
+    scale = full_scale(dtype) or 1.0
+    steps = 255 if dtype == np.uint8 else FINE_STEPS
     threshold = np.arange(steps + 1) / steps
+    lowest = threshold * scale  # value from which a voxel passes each of them
+    if dtype.kind == "f":
+        lowest = lowest.astype(dtype)  # as a float stack is compared with one threshold
     found, wanted = np.zeros((2, steps + 1), np.int64)
     for block in plan_blocks(shape_zyx, block_voxels):
         voxels, mask = probability(block.core), gold(block.core)
-        found += _voxels_a_level(voxels, threshold)
-        wanted += _voxels_a_level(voxels[mask], threshold)
+        found += _voxels_a_level(voxels, lowest)
+        wanted += _voxels_a_level(voxels[mask], lowest)
     return _curve(threshold, found, wanted)
 
 
-def _voxels_a_level(voxels: NDArray[Any], threshold: NDArray[np.float64]) -> NDArray[np.int64]:
+def _voxels_a_level(voxels: NDArray[Any], lowest: NDArray[Any]) -> NDArray[np.int64]:
     """(t,) number of voxels whose highest threshold passed is each one."""
     if voxels.dtype == np.uint8:
         level: NDArray[Any] = voxels
     else:
-        level = np.searchsorted(threshold.astype(voxels.dtype), voxels, side="right") - 1
-    return np.bincount(level.ravel(), minlength=len(threshold)).astype(np.int64)
+        level = np.searchsorted(lowest, voxels, side="right") - 1
+    return np.bincount(level.ravel(), minlength=len(lowest)).astype(np.int64)
 
 
 def _curve(

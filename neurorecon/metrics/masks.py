@@ -15,8 +15,14 @@ from neurorecon.morphology import Morphology
 
 Mask = NDArray[np.bool_]
 
-FULL_SCALE = 255  # the largest value of an 8-bit probability stands for certainty
 TUBE_RADIUS = 2.0  # voxels: gold centrelines are off by up to that, and neurites 2 to 5 wide
+
+
+def full_scale(dtype: np.dtype[Any]) -> float | None:
+    """The value that stands for certainty; None for types that no probability is stored in."""
+    if dtype in (np.uint8, np.uint16):
+        return float(np.iinfo(dtype).max)
+    return 1.0 if dtype.kind == "f" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +50,33 @@ class StackValues:
     def foreground(self, voxels: NDArray[Any], threshold: float = 0.5) -> Mask:
         """Voxels of a mask, or of a probability from `threshold` (0 to 1) on.
 
-        A float stack is a probability from 0 to 1, and a uint8 stack one from 0 to 255.
+        Certainty is 1 in a float stack, 255 and 65535 in an 8- and 16-bit one.
 
         Raises InputError for anything else: labels, intensities, values outside the range.
         """
         if self.is_mask:
             return voxels != 0
-        self.refuse_no_probability()
-        return voxels >= (threshold * FULL_SCALE if self.dtype == np.uint8 else threshold)
+        return voxels >= threshold * self.certainty()
 
-    def refuse_no_probability(self) -> None:
-        """Raise InputError where the values are no probability."""
-        if self.dtype == np.uint8:
-            return
-        if self.dtype.kind != "f":
+    def certainty(self) -> float:
+        """The value that stands for certainty; raises InputError where this is no probability.
+
+        A 16-bit stack must use the upper half of its range: what a camera of 12 bits wrote is no
+        probability.
+        """
+        scale = full_scale(self.dtype)
+        if scale is None or (self.dtype == np.uint16 and self.high < scale / 2):
             raise InputError(
-                f"a stack of {self.dtype} with many values is neither a mask nor a probability; "
-                "give a mask (0 and one other value), a probability (uint8 up to 255, float up to "
-                "1), or --labels if each value is one neuron"
+                f"a stack of {self.dtype} from {self.low:g} to {self.high:g} is neither a mask nor "
+                "a probability; give a mask (0 and one other value), a probability (uint8 up to "
+                "255, uint16 up to 65535, float up to 1), or --labels if each value is one neuron"
             )
-        if not (self.low >= 0 and self.high <= 1):
+        if not (self.low >= 0 and self.high <= scale):
             raise InputError(
                 f"a stack of {self.dtype} from {self.low:g} to {self.high:g} is no probability; "
                 "scale it to 0 to 1, or give a mask (0 and one other value)"
             )
+        return scale
 
 
 def scan_values(blocks: Iterable[NDArray[Any]]) -> StackValues:

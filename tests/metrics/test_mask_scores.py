@@ -158,7 +158,12 @@ def test_masks_keep_their_foreground(stack):
 
 
 @pytest.mark.parametrize(
-    "stack", [np.array([0, 100, 127, 128, 255], np.uint8), np.array([0, 0.2, 0.49, 0.5, 1.0])]
+    "stack",
+    [
+        np.array([0, 100, 127, 128, 255], np.uint8),
+        np.array([0, 100, 32767, 32768, 65535], np.uint16),
+        np.array([0, 0.2, 0.49, 0.5, 1.0]),
+    ],
 )
 def test_probabilities_are_cut_at_the_threshold(stack):
     np.testing.assert_array_equal(foreground(stack, 0.5), [False, False, False, True, True])
@@ -167,7 +172,14 @@ def test_probabilities_are_cut_at_the_threshold(stack):
 
 
 @pytest.mark.parametrize(
-    "stack", [np.array([0, 1, 2], np.uint16), np.array([-0.5, 0.2]), np.array([0, 0.5, 200.0])]
+    "stack",
+    [
+        np.array([0, 1, 2], np.uint16),
+        np.array([0, 1000, 4095], np.uint16),
+        np.array([0, 1, 70000], np.int32),
+        np.array([-0.5, 0.2]),
+        np.array([0, 0.5, 200.0]),
+    ],
 )
 def test_what_is_neither_is_refused(stack):
     with pytest.raises(InputError, match="mask"):

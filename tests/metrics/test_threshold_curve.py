@@ -51,11 +51,12 @@ def test_average_precision_is_that_of_the_definition(voxels):
     assert curve_of(value, right).average_precision == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 def test_each_point_is_what_the_mask_at_that_threshold_scores(dtype):
     random = np.random.default_rng(5)
     values = random.random((4, 9, 11))
-    probability = (values * 255).astype(dtype) if dtype == np.uint8 else values.astype(dtype)
+    scale = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    probability = (values * scale).astype(dtype)
     gold = values + random.normal(0, 0.3, values.shape) > 0.7
     curve = threshold_curve(
         probability.__getitem__, gold.__getitem__, gold.shape, probability.dtype

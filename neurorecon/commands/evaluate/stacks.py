@@ -136,7 +136,7 @@ def _scanned(path: Path, opened: OpenStack) -> _Stack:
     values = scan_values(blocks())
     try:
         if not values.is_mask:
-            values.refuse_no_probability()
+            values.certainty()
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return _Stack(path, voxels, values, opened.grid)
