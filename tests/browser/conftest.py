@@ -11,7 +11,7 @@ import pytest
 from browser import MISSING, find_browser
 from PIL import Image
 
-SECONDS = 60  # before something that must happen counts as missing, on a busy machine
+SECONDS = 120  # before something that must happen counts as missing, on a busy machine
 # Software WebGL, so that the tests need no graphics processor; none of the calls home.
 ARGUMENTS = [
     "--use-angle=swiftshader",
