@@ -86,33 +86,51 @@ class Opened:
         self.page.locator("#scene").click(position={"x": x, "y": y})
 
 
-@pytest.fixture
-def open_page(browser, tmp_path) -> Iterator[Callable[..., Opened]]:
-    """Opens a page; at the end there must have been no error, no message and no request."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    context.set_default_timeout(1000 * SECONDS)
-    said: list[str] = []
+class Opener:
+    """Opens pages and hears what they say.
 
-    def open_it(html: str | Path, script_first: str = "") -> Opened:
-        path = html if isinstance(html, Path) else tmp_path / "page.html"
-        if isinstance(html, str):
+    said: messages, errors and dialogs so far; a page that is well says nothing.
+    asked: addresses that were asked for besides the file itself and what it carries.
+    """
+
+    def __init__(self, context, folder: Path):
+        self.context, self.folder = context, folder
+        self.said: list[str] = []
+        self.asked: list[str] = []
+
+    def __call__(self, html: str | Path, script_first: str = "") -> Opened:
+        """The page, drawn once. html: its text or its file; script_first: runs before its own."""
+        path = self.folder / "page.html"
+        if isinstance(html, Path):
+            path = html
+        else:
             path.write_text(html, encoding="utf-8")
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (said.append("a dialog"), dialog.dismiss()))
-        page.on("request", lambda request: said.append(f"request: {request.url[:200]}"))
+        page = self.context.new_page()
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        page.on("dialog", self._dismiss)
+        page.on("request", lambda request: self._hear(request.url, path.as_uri()))
         page.add_init_script(script_first)
         page.goto(path.as_uri())
         page.locator("html[data-drawn]").wait_for(state="attached")
-        opened = [line for line in said if line.startswith("request: ")]
-        said[:] = [line for line in said if not line.startswith("request: data:")]
-        said.remove(f"request: {path.as_uri()}")
-        assert opened
         return Opened(page)
 
-    open_it.said = said  # type: ignore[attr-defined]
-    yield open_it
+    def _dismiss(self, dialog) -> None:
+        self.said.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _hear(self, url: str, own: str) -> None:
+        if url != own and not url.startswith("data:"):
+            self.asked.append(url)
+
+
+@pytest.fixture
+def open_page(browser, tmp_path) -> Iterator[Opener]:
+    """Opens a page; at the end there must have been no error, no message and no request."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.set_default_timeout(1000 * SECONDS)
+    opener = Opener(context, tmp_path)
+    yield opener
     context.close()
-    said[:] = [line for line in said if not line.startswith("request: data:")]
-    assert said == []
+    assert opener.said == []
+    assert opener.asked == []
