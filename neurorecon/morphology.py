@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,5 +114,20 @@ class Morphology:
 
     def trees(self) -> list[Morphology]:
         """One morphology for each root, nodes parent first."""
-        label = self.tree_of[self.parent_first]
-        return [self.take(self.parent_first[label == tree]) for tree in range(len(self.roots))]
+        order = self.parent_first  # tree by tree
+        label = self.tree_of[order]
+        first = np.searchsorted(label, np.arange(len(self.roots) + 1))
+        place = np.empty(len(self), np.int64)
+        place[order] = np.arange(len(self))
+        above = self.parent[order]
+        parent = np.where(above < 0, -1, place[above] - first[label])
+        return [
+            Morphology(
+                self.point_zyx[order[start:end]],
+                self.radius[order[start:end]],
+                parent[start:end],
+                self.kind[order[start:end]],
+                self.unit,
+            )
+            for start, end in pairwise(first)
+        ]

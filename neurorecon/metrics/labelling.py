@@ -49,26 +49,27 @@ def label_by_volume(
 
 
 def label_by_trees(
-    gold: Morphology, tests: Sequence[Morphology], tolerance: float, step: float = 1.0
+    gold: Morphology, tests: Morphology, tolerance: float, step: float = 1.0
 ) -> LabelledTree:
-    """Label a tree by the test trees: 1 for the first of `tests`, 2 for the second, ...
+    """Label a tree by the trees of `tests`: 1 for that of the first root, 2 for the second, ...
 
-    A node belongs to the test whose edges are nearest, if within the tolerance. Where two tests run
-    side by side, a stretch between nodes of one of them that is within its tolerance stays with it.
+    A node belongs to the tree whose edges are nearest, if within the tolerance. Where two of them
+    run side by side, a stretch between nodes of one that is within its tolerance stays with it.
 
     tolerance, step: in the unit of the trees.
     """
     tree = subdivided(gold, step)
-    together = joined(tests)
-    distance, edge = EdgeIndex(together).nearest(tree.point_zyx)
-    test_of_node = np.repeat(np.arange(1, len(tests) + 1), [len(test) for test in tests])
-    test_of_edge = test_of_node[together.edges[:, 0]] if len(together.edges) else test_of_node
-    label = np.where(distance <= tolerance, test_of_edge[edge], OMITTED)
-    for rows, around in enclosed_runs(tree, label):
-        if label[rows[0]] != OMITTED:
-            beside = EdgeIndex(tests[around - 1]).distance(tree.point_zyx[rows])
-            if (beside <= tolerance).all():
-                label[rows] = around
+    distance, edge = EdgeIndex(tests).nearest(tree.point_zyx)
+    node = tests.edges[:, 0] if len(tests.edges) else np.arange(len(tests))
+    label = np.where(distance <= tolerance, tests.tree_of[node[edge]] + 1, OMITTED)
+    enclosed = [
+        (rows, around) for rows, around in enclosed_runs(tree, label) if label[rows[0]] != OMITTED
+    ]
+    others = tests.trees() if enclosed else []
+    indexes = {around: EdgeIndex(others[around - 1]) for around in {each for _, each in enclosed}}
+    for rows, around in enclosed:
+        if (indexes[around].distance(tree.point_zyx[rows]) <= tolerance).all():
+            label[rows] = around
     return LabelledTree(tree, bridged(tree, label))
 
 

@@ -17,6 +17,7 @@ from neurorecon.errors import InputError
 from neurorecon.metrics.labelling import (
     OMITTED,
     LabelledTree,
+    joined,
     label_by_trees,
     label_by_volume,
     runs,
@@ -95,11 +96,13 @@ def runs_in_trees(
 
     tolerance, step: in the unit of the trees.
 
-    Raises InputError where there are no golds, a tree has no nodes, or the units differ.
+    Raises InputError where there are no golds or tests, a tree has no nodes, or the units differ.
     """
     _check(golds, tests)
-    segments = [tree for test in tests for tree in test.trees()]
-    return compare_runs([label_by_trees(gold, segments, tolerance, step) for gold in golds])
+    if not tests:
+        raise InputError("there is no test neuron; give at least one")
+    together = joined(tests)
+    return compare_runs([label_by_trees(gold, together, tolerance, step) for gold in golds])
 
 
 def compare_runs(golds: Sequence[LabelledTree], merge_nodes: int = MERGE_NODES) -> RunComparison:

@@ -153,7 +153,20 @@ def test_no_golds_and_mixed_units_are_refused():
     gold = path([0, 0, 0], [0, 0, 9])
     with pytest.raises(InputError, match="at least one"):
         runs_in_trees([], [gold], 2.0)
+    with pytest.raises(InputError, match="at least one"):
+        runs_in_trees([gold], [], 2.0)
     with pytest.raises(InputError, match="voxel size"):
         runs_in_trees([gold], [replace(gold, unit="um")], 2.0)
     with pytest.raises(InputError, match="at least one"):
         runs_in_trees([gold], [gold.take(np.array([], np.int64))], 2.0)
+
+
+def test_thousands_of_pieces_take_no_longer_than_one():
+    """Time grows with the nodes, not with the number of pieces times the nodes."""
+    count = 20_000
+    point = np.column_stack([np.zeros((count, 2)), np.arange(count) * 0.7])
+    whole = forest(point, np.arange(-1, count - 1))
+    pieces = forest(point, np.where(np.arange(count) % 4, np.arange(count) - 1, -1))
+    scores = runs_in_trees([whole], [pieces], 1.0)
+    assert scores.total.splits == count // 4 - 1
+    assert len(pieces.trees()) == count // 4
