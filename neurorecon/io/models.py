@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from neurorecon.errors import InputError
 
 DEFAULT_MODEL = "default"
@@ -34,7 +32,11 @@ def models_folder() -> Path:
 def user_folder() -> Path:
     """The folder whose models the user can name; it need not exist."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else user_data_path("neurorecon") / "models"
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path  # here, so that shipped models need nothing else
+
+    return user_data_path("neurorecon") / "models"
 
 
 def named_models() -> list[NamedModel]:
@@ -47,9 +49,11 @@ def named_models() -> list[NamedModel]:
 
 def find_model(name_or_path: str) -> Path:
     """The file of a model's name, or the path itself; InputError if there is neither."""
-    path = Path(name_or_path)
+    path, shipped = Path(name_or_path), models_folder() / f"{name_or_path}{_SUFFIX}"
     if path.is_file():
         return path
+    if path.name == name_or_path and shipped.is_file():
+        return shipped
     known = {model.name: model.path for model in named_models()}
     if name_or_path in known:
         return known[name_or_path]
