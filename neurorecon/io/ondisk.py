@@ -16,6 +16,8 @@ from neurorecon.io.stack import OpenStack
 
 BLOCK_BYTES = 16 * 2**20  # read at once in a pass over the stack
 CACHE_BYTES = 64 * 2**20  # kept of what was read at single places
+# More is kept where chunks are large pages, so that neighbouring boxes find each other's.
+_CHUNKS_KEPT, _MOST_KEPT = 32, 512 * 2**20
 
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -39,14 +41,16 @@ class VoxelsOnDisk:
         block_bytes: int | None = None,
         cache_bytes: int | None = None,
     ) -> None:
-        block_bytes, cache_bytes = block_bytes or BLOCK_BYTES, cache_bytes or CACHE_BYTES
+        if cache_bytes is None:
+            chunk_bytes = math.prod(stack.chunk_zyx) * stack.dtype.itemsize
+            cache_bytes = max(CACHE_BYTES, min(_CHUNKS_KEPT * chunk_bytes, _MOST_KEPT))
         box = box or parse_roi(":,:,:", stack.shape_zyx)
         depth, height, width = (side.stop - side.start for side in box)
         self.shape = (depth, height, width)
         self.dtype = stack.dtype
         self._convert: Convert | None = None
         chunk = np.minimum(stack.chunk_zyx, self.shape)
-        self._block_bytes = block_bytes
+        self._block_bytes = block_bytes or BLOCK_BYTES
         if math.prod(self.shape) * stack.dtype.itemsize <= cache_bytes:
             chunk, self._block_bytes = np.array(self.shape), cache_bytes
         self._chunks = _Chunks(stack, box, chunk, cache_bytes)

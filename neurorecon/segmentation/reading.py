@@ -24,12 +24,13 @@ _LEVELS = 256
 _ENOUGH = 64_000_000  # voxels that are looked at; of a larger stack blocks spread over it
 # On segmentations by networks the ratios below are 0.1 to 0.4, 4 to 17 and 3 to 4; on raw stacks 1
 # and more, 2.5 and less, 2.5 and less, but for a saturated one, which the third tells.
-_MOST_DOUBTFUL = 0.7  # values from 0.1 to 0.5, against those above 0.5
+_MOST_DOUBTFUL = 0.9  # values from 0.1 to 0.5, against those above 0.5
 _LEAST_CERTAIN = 2.0  # values above 0.75, against those from 0.5 to 0.75
 _LEAST_RISE = 1.3  # the same without the topmost value, which saturation fills
 _MOSTLY_EMPTY = 0.5  # share of zeros, or of values near 0: neurites fill little of a stack
 _MOST_LABELS = 10
 _SAMPLE = 1_000_000  # values kept
+_BRIGHT = 20_000  # voxels above a tenth of the highest value that tell what they are
 _DARKER = 2.0  # times as far below the median as the brightest are above it
 
 
@@ -72,7 +73,7 @@ class Survey:
 def survey(stack: NDArray[Any] | LazyVoxels) -> Survey:
     """Look at a stack's values, or at blocks spread evenly over a large one.
 
-    Where these are all 0, the rest is looked at too.
+    Where hardly anything but background is in these, more are looked at.
     """
     blocks = list(blocks_of(stack))
     step = max(math.ceil(math.prod(stack.shape) / _ENOUGH), 1)
@@ -81,7 +82,7 @@ def survey(stack: NDArray[Any] | LazyVoxels) -> Survey:
         for box in islice(blocks, start, None, step):
             for plane in stack[box]:
                 seen.add(plane, stack.shape[0])
-        if seen.high != seen.low or seen.low != 0:
+        if seen.bright >= _BRIGHT:
             break
     return seen.survey()
 
@@ -91,7 +92,7 @@ class _Seen:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.full_scale = _full_scale(dtype)
-        self.low, self.high, self.count = math.inf, -math.inf, 0
+        self.low, self.high, self.count, self.bright = math.inf, -math.inf, 0, 0
         self.histogram = np.zeros(_LEVELS, np.int64)
         self.single: float | None = 0.0
         self.whole = True
@@ -101,7 +102,7 @@ class _Seen:
         low, high = float(plane.min()), float(plane.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.count += plane.size
-        self.sample.append(plane.ravel()[:: max(plane.size * planes // _SAMPLE, 1)])
+        self.sample.append(plane.ravel()[:: max(plane.size * planes // _SAMPLE, 1)].copy())
         if high != 0 and self.single is not None:
             same = np.count_nonzero(plane == plane.dtype.type(high)) == np.count_nonzero(plane)
             known = self.single in (0.0, high)
@@ -115,6 +116,7 @@ class _Seen:
             if plane.dtype != np.uint8:
                 level = (plane * np.float32(255.0 / self.full_scale)).astype(np.uint8)
             self.histogram += np.bincount(level.ravel(), minlength=_LEVELS)
+        self.bright += int(np.count_nonzero(plane > 0.1 * self.high))
 
     def survey(self) -> Survey:
         return Survey(
@@ -163,23 +165,28 @@ def tell(seen: Survey) -> tuple[Reading, str]:
     return Reading.raw, "the brighter, the fewer voxels"
 
 
-def converter(reading: Reading, seen: Survey) -> tuple[Callable[..., NDArray[Any]], np.dtype[Any]]:
-    """What turns the stack's values into uint8 0..255 or float32 0..1, and which of the two.
+def converter(
+    reading: Reading, dtype: np.dtype[Any], single: float | None = None
+) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], np.dtype[Any]]:
+    """What turns a stack's values into uint8 0..255 or float32 0..1, and which of the two.
 
-    The function raises InputError where it meets a value that the survey did not.
+    dtype: of the stack. single: the value that is known to be the only one of a mask besides 0.
 
-    Raises InputError where the values cannot be read so.
+    The function raises InputError where it meets a value that has no meaning.
+
+    Raises InputError for a dtype that holds no probabilities.
     """
     if reading == Reading.mask:
-        return _from_mask(seen.single), np.dtype(np.uint8)
-    if seen.full_scale is None:
+        return _from_mask(single), np.dtype(np.uint8)
+    if dtype == np.uint8:
+        return lambda array: array, dtype
+    full_scale = _full_scale(dtype)
+    if full_scale is None:
         raise InputError(
-            f"values from {seen.low:g} to {seen.high:g} are no probabilities: expected uint8 "
-            "0..255, uint16 0..65535 or floats 0..1; scale them, or give --input raw"
+            f"a {dtype} stack holds no probabilities: expected uint8 0..255, uint16 0..65535 or "
+            "floats 0..1; convert it, or give --input mask or raw"
         )
-    if seen.full_scale == np.iinfo(np.uint8).max:
-        return lambda array: array, np.dtype(np.uint8)
-    return _scaled(seen.full_scale), np.dtype(np.float32)
+    return _scaled(full_scale), np.dtype(np.float32)
 
 
 def _from_mask(single: float | None) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:

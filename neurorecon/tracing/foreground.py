@@ -87,8 +87,11 @@ def find_foreground(probability: Probability, low: float, most: int | None = Non
     indices, values, count, highest = [], [], 0, 0.0
     for box in blocks_of(probability):
         block = probability[box]
-        highest = max(highest, float(block.max()) / scale)
-        inside = np.nonzero(block >= level)
+        top = block.max()
+        highest = max(highest, float(top) / scale)
+        if top < level:
+            continue
+        inside = np.unravel_index(np.flatnonzero(block >= level), block.shape)
         count += len(inside[0])
         if most is None or count <= most:
             indices.append(np.stack(inside, axis=1) + [side.start for side in box])

@@ -182,6 +182,7 @@ def test_same_tree_whatever_the_slab_size(tmp_path, monkeypatch, kind):
     for block, cache in ((2**24, 2**26), (1, 1), (SHAPE[1] * SHAPE[2] * 5, 1), (9000, 20000)):
         monkeypatch.setattr(ondisk, "BLOCK_BYTES", block)
         monkeypatch.setattr(ondisk, "CACHE_BYTES", cache)
+        monkeypatch.setattr(ondisk, "_MOST_KEPT", cache)
         out = tmp_path / "a.swc"
         assert run(stack, "--out", out, "--overwrite").exit_code == 0
         texts.add(out.read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.commands.trace.request import TraceRequest
-from neurorecon.errors import InputError
+from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.ondisk import VoxelsOnDisk
 from neurorecon.io.roi import Box
 from neurorecon.io.stack import OpenStack, check_values, open_stack, unknown_voxel_size
-from neurorecon.segmentation.classical import brightened
+from neurorecon.segmentation.classical import BYTES_PER_VOXEL, brightened
 from neurorecon.segmentation.reading import Reading, Survey, converter, survey, tell
 from neurorecon.tracing.foreground import Probability
 from neurorecon.volume import Grid, LazyVoxels
@@ -55,18 +57,12 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
         if warning := unknown_voxel_size(stack.grid):
             warn(warning)
         voxels = _checked(stack, VoxelsOnDisk(stack))
-        seen = survey(voxels)
-        reading = _reading(request, stack, seen, note)
+        reading, seen = _reading(request, stack, voxels, note)
         if reading == Reading.raw:
-            if request.image is not None:
-                raise InputError(
-                    f"{stack.name} is a raw stack itself: --image goes with a segmentation of it"
-                )
-            yield _from_raw(request, stack, seen, note)
+            yield _from_raw(request, stack, seen or survey(voxels), note)
             return
-        probability = voxels
-        if not (reading == Reading.probability and stack.dtype == np.uint8):
-            probability = voxels.converted(*converter(reading, seen))
+        single = seen.single if seen is not None else None
+        probability = voxels.converted(*converter(reading, stack.dtype, single))
         if request.image is None:
             yield Evidence(reading, probability, stack.grid, None, probability)
             return
@@ -86,12 +82,15 @@ def _checked(stack: OpenStack, voxels: VoxelsOnDisk) -> VoxelsOnDisk:
     return voxels.converted(check, stack.dtype)
 
 
-def _reading(request: TraceRequest, stack: OpenStack, seen: Survey, note: Say) -> Reading:
+def _reading(
+    request: TraceRequest, stack: OpenStack, voxels: VoxelsOnDisk, note: Say
+) -> tuple[Reading, Survey | None]:
     """As told by the user, by the file, or by the values; said where it is a guess."""
     if request.reading is not None:
-        return request.reading
-    if stack.is_probability and seen.full_scale is not None:
-        return Reading.probability
+        return request.reading, None
+    if stack.is_probability:
+        return Reading.probability, None
+    seen = survey(voxels)
     reading, reason = tell(seen)
     if reading == Reading.raw:
         note(
@@ -100,15 +99,33 @@ def _reading(request: TraceRequest, stack: OpenStack, seen: Survey, note: Say) -
         )
     elif reading == Reading.probability:
         note(f"{stack.name} is read as a probability ({reason}); {_OTHER_WAYS}")
-    return reading
+    return reading, seen
 
 
 def _from_raw(request: TraceRequest, stack: OpenStack, seen: Survey, note: Say) -> Evidence:
+    if request.image is not None:
+        raise InputError(
+            f"{stack.name} is a raw stack itself: --image goes with a segmentation of it"
+        )
+    _refuse_too_large(stack)
     array = stack.read()
     check_values(stack.name, array)
     array = _bright(array, _is_dark(request.invert, stack.name, seen, note), seen)
     probability = brightened(array, stack.grid.voxel_size_zyx)
     return Evidence(Reading.raw, probability, stack.grid, array, array)
+
+
+def _refuse_too_large(stack: OpenStack) -> None:
+    """Better said than killed by the system half an hour later."""
+    needed = math.prod(stack.shape_zyx) * (BYTES_PER_VOXEL + stack.dtype.itemsize)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise NeuroreconError(
+            f"{stack.name} is a raw stack of {_by(stack.shape_zyx)} voxels: without a network that "
+            f"takes {needed / 1e9:.0f} GB of memory, and this machine has {there / 1e9:.0f}; run "
+            "`neurorecon segment` first and trace its segmentation, or, if it is one, say --input "
+            "probability or mask"
+        )
 
 
 @contextmanager

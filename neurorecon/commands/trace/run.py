@@ -50,7 +50,6 @@ def trace(request: TraceRequest, warn: Say, note: Say) -> list[Path]:
             evidence.probability, evidence.grid, config, roots, image=evidence.image
         )
         traced = time.perf_counter()
-        _refuse_unknown_ids(request, config, result, warn)
         paths = _write_trees(request, result, evidence.grid, warn)
         if request.doubts is not None:
             write_doubts(request.doubts, _doubt_rows(result, evidence.grid), request.overwrite)
@@ -91,23 +90,6 @@ def _with_verdicts(request: TraceRequest) -> TraceConfig:
         accepted=config.accepted | (accepted - config.rejected),
         rejected=config.rejected | (rejected - config.accepted),
     )
-
-
-def _refuse_unknown_ids(
-    request: TraceRequest, config: TraceConfig, result: TraceResult, warn: Say
-) -> None:
-    """A verdict on nothing is a slip of the hand, or belongs to another segmentation."""
-    known = {doubt.id for doubt in result.doubts}
-    cure = "ids are in the table that --doubts writes, for the same stack and settings"
-    named = request.config.accepted | request.config.rejected
-    if wrong := sorted(named - known):
-        raise InputError(f"no doubt is called {', '.join(wrong)}; {cure}")
-    from_table = (config.accepted | config.rejected) - named
-    unknown = from_table - known
-    if unknown and unknown == from_table:
-        raise InputError(f"{request.verdicts}: none of its ids is a doubt of this stack; {cure}")
-    if unknown:
-        warn(f"{request.verdicts}: {len(unknown)} of its ids are no doubts any more; {cure}")
 
 
 def _root_points(
