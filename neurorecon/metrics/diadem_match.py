@@ -73,9 +73,12 @@ class Pairing:
         candidates = [each for each in self.free_near(node) if self._connected(node, each)]
         if len(candidates) > 1:
             candidates = self._confirmed(node, candidates) or candidates
-        place = self.one.point[node]
-        apart = [dist(place, self.other.point[each]) for each in candidates]
-        return candidates[apart.index(min(apart))] if candidates else NOWHERE
+        place, tips = self.one.point[node], self.one.tips[node]
+
+        def unlike(each: int) -> tuple[float, int]:
+            return dist(place, self.other.point[each]), abs(tips - self.other.tips[each])
+
+        return min(candidates, key=unlike, default=NOWHERE)
 
     def within(self, node: int, partner: int, thresholds: float = 1.0) -> bool:
         """Whether two nodes lie within so many thresholds of each other."""
@@ -201,7 +204,9 @@ class Pairing:
 
 
 def _near(one: ForkTree, other: ForkTree, scoring: DiademScoring) -> list[list[int]]:
-    """For each node of `one`, the nodes of `other` within the thresholds, roots left out."""
+    """For each node of `one`, the nodes of `other` within the thresholds, the nearest first; roots
+    are left out.
+    """
     nodes, others = (
         np.array([n for n in range(len(tree)) if not tree.is_root(n)], np.int64)
         for tree in (one, other)
@@ -213,9 +218,10 @@ def _near(one: ForkTree, other: ForkTree, scoring: DiademScoring) -> list[list[i
     points, other_points = np.array(one.point)[nodes], np.array(other.point)[others]
     in_plane = cKDTree(other_points[:, :2]).query_ball_point(points[:, :2], limits[0])
     for node, point, found in zip(nodes.tolist(), points, in_plane, strict=True):
-        rows = np.sort(np.array(found, np.int64))
-        near = np.abs(other_points[rows, 2] - point[2]) <= limits[1]
-        result[node] = others[rows[near]].tolist()
+        rows = np.array(found, np.int64)
+        rows = rows[np.abs(other_points[rows, 2] - point[2]) <= limits[1]]
+        apart = np.linalg.norm(other_points[rows] - point, axis=1)
+        result[node] = others[rows[np.lexsort((rows, apart))]].tolist()
     return result
 
 

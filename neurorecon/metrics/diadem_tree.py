@@ -31,6 +31,8 @@ class ForkTree:
     toward_parent, toward_left, toward_right: the place on the way there that is one threshold away,
         in the plane and along z separately. Where the way is shorter: toward the parent the root,
         toward a child the tip, or NaN where it is a fork.
+    tops: the first node of each neurite that leaves a root, the largest tree first.
+    tips: number of tips at and below each node; 0 at roots.
     """
 
     point: list[Point]
@@ -41,6 +43,8 @@ class ForkTree:
     toward_parent: list[Point]
     toward_left: list[Point]
     toward_right: list[Point]
+    tops: list[int]
+    tips: list[int]
 
     def __len__(self) -> int:
         return len(self.point)
@@ -63,12 +67,17 @@ class ForkTree:
 
     def downwards(self) -> list[int]:
         """All nodes but the roots, each before the nodes below it."""
-        stack = [node for node in range(len(self)) if self.is_top(node)]
+        stack = self.tops[::-1]
         order = []
         while stack:
             order.append(stack.pop())
-            stack.extend(self.below(order[-1]))
+            stack.extend(self.below(order[-1])[::-1])
         return order
+
+    def _count_tips(self) -> None:
+        self.tips.extend([0] * len(self))
+        for node in reversed(self.downwards()):
+            self.tips[node] = sum(self.tips[child] for child in self.below(node)) or 1
 
     def _add(self, point: Point, parent: int, path: Path, toward_parent: Point) -> int:
         self.point.append(point)
@@ -115,39 +124,46 @@ def fork_tree(
     point = morphology.point_zyx[:, ::-1] * (1.0, 1.0, z_scale)  # (n, 3) x, y, z
     thresholds = (xy_threshold, z_threshold * z_scale)
     order = morphology.parent_first
-    is_end = (morphology.child_count != 1) | (morphology.parent < 0)
-    ends = np.flatnonzero(is_end)
+    ends = np.flatnonzero((morphology.child_count != 1) | (morphology.parent < 0))
     number = np.full(len(morphology), NOWHERE)
     number[ends] = np.arange(len(ends))
     above, path = _paths(morphology, point, number, order)
-
     place, last = _walk(point, ends, morphology.parent[ends], morphology.parent, thresholds)
-    toward_parent = _filled(place, point[last])
-    tree = ForkTree([], [], [], [], [], [], [], [])
-    for each in zip(_points(point[ends]), above, path, _points(toward_parent), strict=True):
-        tree._add(*each)
+    toward_parent = _points(_filled(place, point[last]))
 
-    children = _children_by_size(morphology, order)
+    tree = ForkTree([], [], [], [], [], [], [], [], [], [])
+    for each in zip(_points(point[ends]), above, path, toward_parent, strict=True):
+        tree._add(*each)
+    roots, children = _by_size(morphology, order)
+    branches = _branches(morphology, point, children, number, thresholds)
+    for row in roots:
+        tree.tops.extend(branch.node for branch in branches.pop(row, ()))
+    for row, both in branches.items():
+        tree._fork(int(number[row]), both)
+    tree._count_tips()
+    return tree
+
+
+def _branches(
+    morphology: Morphology,
+    point: NDArray[np.float64],
+    children: list[list[int]],
+    number: NDArray[np.int64],
+    thresholds: tuple[float, float],
+) -> dict[int, list[_Branch]]:
+    """The branches that leave each root and each fork, by its row."""
+    starts = [row for row in np.flatnonzero(number != NOWHERE).tolist() if children[row]]
+    first = np.array([child for row in starts for child in children[row]], np.int64)
+    start = np.repeat(np.array(starts, np.int64), [len(children[row]) for row in starts])
     only = np.full(len(morphology), NOWHERE)  # the node that continues a neurite downwards
-    going_on = np.flatnonzero(~is_end[morphology.edges[:, 1]])
-    only[morphology.edges[going_on, 1]] = morphology.edges[going_on, 0]
-    forks = [row for row in ends.tolist() if len(children[row]) > 1 and morphology.parent[row] >= 0]
-    first = np.array([child for row in forks for child in children[row]], np.int64)
-    start = np.repeat(np.array(forks, np.int64), [len(children[row]) for row in forks])
+    child, parent = morphology.edges[number[morphology.edges[:, 1]] == NOWHERE].T
+    only[parent] = child
     place, last = _walk(point, start, first, only, thresholds)
-    end = _ends_below(only, order)[first]
+    end = _ends_below(only, morphology.parent_first)[first]
     is_tip = morphology.child_count[end] == 0
     toward = np.where(is_tip[:, None], _filled(place, point[last]), place)
-    branches = [
-        _Branch(int(number[row]), begin, away)
-        for row, begin, away in zip(end, _points(point[first]), _points(toward), strict=True)
-    ]
-    taken = 0
-    for row in forks:
-        count = len(children[row])
-        tree._fork(int(number[row]), branches[taken : taken + count])
-        taken += count
-    return tree
+    found = zip(number[end].tolist(), _points(point[first]), _points(toward), strict=True)
+    return {row: [_Branch(*next(found)) for _ in children[row]] for row in starts}
 
 
 def _paths(
@@ -190,26 +206,25 @@ def _points(array: NDArray[np.float64]) -> list[Point]:
     return [(x, y, z) for x, y, z in array.tolist()]
 
 
-def _children_by_size(morphology: Morphology, order: NDArray[np.int64]) -> list[list[int]]:
-    """Children of each node: most tips first, then the longest way to a tip.
+def _by_size(morphology: Morphology, order: NDArray[np.int64]) -> tuple[list[int], list[list[int]]]:
+    """Roots, and the children of each node: most tips first, then the longest way to a tip.
 
     So that the order, which decides in what order DIADEM matches, is that of no file.
     """
     parents = morphology.parent.tolist()
     length = np.zeros(len(morphology))
     length[morphology.edges[:, 0]] = morphology.edge_length
-    lengths = length.tolist()
+    lengths = length.tolist()  # of the edge above each node
     children: list[list[int]] = [[] for _ in parents]
-    tips, reach = [0] * len(parents), [0.0] * len(parents)
+    size = [(0, 0.0)] * len(parents)  # tips, and the way to the farthest with the edge above
     for row in reversed(order.tolist()):
-        tips[row] = max(tips[row], 1)
-        children[row].sort(key=lambda child: (-tips[child], -reach[child] - lengths[child]))
-        up = parents[row]
-        if up >= 0:
-            children[up].append(row)
-            tips[up] += tips[row]
-            reach[up] = max(reach[up], reach[row] + lengths[row])
-    return children
+        below = [size[child] for child in children[row]]
+        tips = sum(tips for tips, _ in below) or 1
+        size[row] = (tips, lengths[row] + max((reach for _, reach in below), default=0.0))
+        children[row].sort(key=size.__getitem__, reverse=True)
+        if parents[row] >= 0:
+            children[parents[row]].append(row)
+    return sorted(morphology.roots.tolist(), key=size.__getitem__, reverse=True), children
 
 
 def _walk(
