@@ -85,6 +85,9 @@ for (const button of document.querySelectorAll("#directions button")) {
   button.addEventListener("click", () => scene?.lookAlong(button.dataset.axis));
 }
 
+const sides = report.size.map((side) => side.toFixed(0)).join(" x ");
+document.getElementById("box").textContent = `${sides} ${report.unit} (x, y, z)`;
+
 const slider = document.getElementById("slice");
 
 function showSlab() {
