@@ -47,16 +47,13 @@ def evaluate(
 ) -> None:
     """Score trees, masks or probabilities against a gold standard.
 
-    Two SWC files: length precision, recall and F1, ESA, DSA, PDS, SSD, forks, tips, run length,
-    DIADEM, NBLAST, persistence, morphometry.
+    Trees: length F1, ESA, DSA, PDS, forks, tips, run length, DIADEM and more.
 
-    Two stacks: Dice, IoU, precision, recall, clDice, HD95, surface distances, components; for a
-    probability the best threshold and average precision.
+    Stacks, against masks or a tree drawn into them: Dice, clDice, HD95 and more.
 
-    A stack and an SWC file: the same, with the tree drawn as tubes of radius 2 voxels.
+    Distances of trees are in voxels, in µm only if the voxel size is unknown.
 
-    Distances between trees are in voxels; in µm only where the voxel size is unknown. Distances
-    between stacks are in µm where the voxel size is known.
+    Distances of masks are in µm if the voxel size is known, else in voxels.
     """
     from neurorecon.commands.evaluate.config import EvaluateConfig
     from neurorecon.metrics.tree import TreeScoring
@@ -93,12 +90,16 @@ def _sources(
         match_files,
     )
 
-    if len(files) == 1 and files[0].lower().endswith(".csv") and not together:
+    if len(files) == 1 and files[0].lower().endswith(".csv"):
+        if together:
+            raise InputError("--together is for TEST and GOLD; a CSV names one case a row")
         return cases_in_table(Path(files[0]))
-    if len(files) != 2:
+    if len(files) == 1:
+        raise InputError(f"{files[0]} alone cannot be scored; give TEST and GOLD, or one CSV")
+    if len(files) > 2:
         raise InputError(
-            f"{len(files)} file{'s' * (len(files) > 1)}, expected TEST and GOLD, or one CSV; "
-            "put patterns into quotes ('traced/*.swc'), so that the shell leaves them alone"
+            f"{len(files)} files, expected TEST and GOLD; put patterns into quotes "
+            "('traced/*.swc'), so that the shell leaves them alone"
         )
     test, gold = (is_several(each) for each in files)
     if together or (labels and gold and not test):

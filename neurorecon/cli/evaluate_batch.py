@@ -73,7 +73,7 @@ def print_batch_json(
     }
     if batch.baseline:
         record["baseline"] = [{**_files(each), **each.record} for each in batch.baseline]
-        record["comparison"] = {
+        record["against_baseline"] = {
             pair.measure.key: {
                 "test_mean": pair.test,
                 "baseline_mean": pair.baseline,

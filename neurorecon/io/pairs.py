@@ -107,6 +107,8 @@ def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check the name") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV text file ({error})") from error
     if not rows or not set(columns) <= rows[0][1].keys():

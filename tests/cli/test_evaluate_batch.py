@@ -173,7 +173,7 @@ def methods(tmp_path):
 def test_paired_comparison(methods):
     folder, ours, theirs = methods
     result = run(folder / "ours", folder / "gold", "--baseline", folder / "theirs", "--json")
-    found = json.loads(result.stdout)["comparison"]["esa"]
+    found = json.loads(result.stdout)["against_baseline"]["esa"]
     difference = ours - theirs
     assert found["test_mean"] == pytest.approx(ours.mean())  # of the cases that both have
     assert found["baseline_mean"] == pytest.approx(theirs.mean())
@@ -189,7 +189,7 @@ def test_paired_comparison(methods):
 def test_wins_count_the_right_way_for_shares(methods):
     folder, *_ = methods
     compared = scores(folder / "ours", folder / "gold", "--baseline", folder / "theirs")
-    shares = compared["comparison"]["length_f1"]
+    shares = compared["against_baseline"]["length_f1"]
     assert shares["wins"] > shares["losses"]
     assert shares["mean_difference"] > 0
 
@@ -197,8 +197,8 @@ def test_wins_count_the_right_way_for_shares(methods):
 def test_a_method_against_itself_has_no_p(methods):
     folder, *_ = methods
     found = scores(folder / "ours", folder / "gold", "--baseline", folder / "ours")
-    assert found["comparison"]["esa"]["wilcoxon_p"] is None
-    assert found["comparison"]["esa"]["ties"] == 8
+    assert found["against_baseline"]["esa"]["wilcoxon_p"] is None
+    assert found["against_baseline"]["esa"]["ties"] == 8
 
 
 def test_csv_puts_the_baseline_beside_the_test(methods):
@@ -239,6 +239,9 @@ def test_empty_and_missing_folders_are_refused(folders, tmp_path):
     assert "empty" in refusal(tmp_path / "empty", folders[1])
     assert "nowhere" in refusal(folders[0], tmp_path / "nowhere" / "*.swc")
     assert "nowhere" in refusal(folders[0], tmp_path / "nowhere")
+    assert "nowhere.csv" in refusal(tmp_path / "nowhere.csv")
+    assert "one CSV" in refusal(folders[0])
+    assert "--together" in refusal(tmp_path / "pairs.csv", "--together")
 
 
 def test_a_folder_of_both_kinds_is_refused_with_a_pattern(folders):

@@ -161,7 +161,10 @@ def files_of(source: str) -> list[Path]:
         # (Path.glob takes no absolute patterns)
         found = [Path(path) for path in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207
     if not found:
-        raise InputError(f"{source}: no SWC files and no stacks; check the name")
+        raise InputError(
+            f"{source}: no SWC files and no stacks; check the name, or give a pattern in quotes "
+            "('cases/*/gold.swc') for files in folders of their own"
+        )
     trees = sum(path.suffix.lower() == TREE_SUFFIX for path in found)
     if 0 < trees < len(found):
         raise InputError(
