@@ -168,13 +168,14 @@ def _segmented(
     """The request for the segmentation of its stack, which is made here."""
     from neurorecon.commands.segment import SegmentRequest
     from neurorecon.commands.segment import segment as run
-    from neurorecon.commands.trace import check_request
+    from neurorecon.commands.trace import check_request, has_dark_neurites
 
     if not isinstance(request.source, Path):
         raise InputError(
             "--segment reads the raw stack twice; give it as a file, not on standard input"
         )
     check_request(request)
+    invert = has_dark_neurites(request, note_line)
     target = keep
     if target is None:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="neurorecon-"))
@@ -186,7 +187,7 @@ def _segmented(
             model=model,
             voxel_size_zyx_um=request.voxel_size_zyx,
             channel=request.channel,
-            invert=bool(request.invert),
+            invert=invert,
             roi=None,
             device=device.value,
             precision="auto",
@@ -201,7 +202,7 @@ def _segmented(
         request,
         source=target,
         image=request.source,
-        invert=bool(request.invert),
+        invert=invert,
         stack=str(request.source),
         made_with=model,
     )

@@ -76,7 +76,7 @@ Invert = Annotated[
         "--invert/--no-invert",
         help="Neurites are dark on a bright background (brightfield) in the raw stack, or "
         "they are not.",
-        show_default="told from the values; with --segment they are not",
+        show_default="told from the values, and said",
         rich_help_panel=INPUT_PANEL,
     ),
 ]

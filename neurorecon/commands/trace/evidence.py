@@ -70,6 +70,15 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
             yield Evidence(reading, probability, stack.grid, image, picture)
 
 
+def has_dark_neurites(request: TraceRequest, note: Say) -> bool:
+    """Whether the neurites of a raw source are dark: as told by the user, or by the values."""
+    if request.invert is not None:
+        return request.invert
+    with open_stack(request.source, channel=request.channel) as stack:
+        seen = survey(_checked(stack, VoxelsOnDisk(stack)))
+        return _is_dark(None, stack.name, seen, note)
+
+
 def _checked(stack: OpenStack, voxels: VoxelsOnDisk) -> VoxelsOnDisk:
     """Refuses what is not finite, as it is read."""
     if stack.dtype.kind != "f":
