@@ -91,11 +91,13 @@ def ends_of(morphology: Morphology, smallest: float) -> Ends:
     calibre = morphology.radius.copy()
     tips = morphology.tips
     for rows in branch_ends(morphology, tips, _END * smallest):
-        out = point[rows[0]] - point[rows[-1]]
-        length = float(np.linalg.norm(out))
+        length = float(np.linalg.norm(point[rows[0]] - point[rows[-1]]))
+        # Between the halves' middles: the very end is the least certain point of a centreline.
+        half = len(rows) // 2
+        out = point[rows[: half + 1]].mean(axis=0) - point[rows[half:]].mean(axis=0)
         near = rows[np.linalg.norm(point[rows] - point[rows[0]], axis=1) <= _CAP * smallest]
         at_tip[near] = True
-        direction[near] = out / max(length, 1e-12)
+        direction[near] = out / max(float(np.linalg.norm(out)), 1e-12)
         sure[near] = min(length / (_SURE * smallest), 1.0)
         calibre[near] = morphology.radius[rows].mean()
     at_tip |= morphology.degree == 0

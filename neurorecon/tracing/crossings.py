@@ -28,6 +28,7 @@ _LONG = (
     10.0,
     10.0,
 )  # radii and smallest voxel sizes; a shorter arm is a twig, which continues nothing
+_OWN = 10.0, 20.0  # the same for arms that nothing but the meeting joins to the other neurite
 _BODY = 2.0  # times as thick as the thinnest arm: neurites leave a cell body here
 _PAIRINGS = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
 
@@ -60,25 +61,53 @@ class Parting:
 def parted(network: Network, voxel_size_zyx: NDArray[np.float64], verdicts: Verdicts) -> Parting:
     """Take crossing neurites apart."""
     smallest = float(voxel_size_zyx.min())
-    crossings, doubts, gone, edges = [], [], np.zeros(len(network), bool), []
+    crossings, doubts, rest = [], [], network
     for meeting in _meetings(network, smallest):
         point = network.point_zyx[meeting.inner].mean(axis=0)
         name = doubt_id("crossing", point / voxel_size_zyx)
         verdict = verdicts.on(name)
+        apart = _apart(rest, meeting)
         clear = meeting.cosine >= _STRAIGHT and meeting.margin >= _CLEARER
+        clear = clear and (
+            _joined_elsewhere(apart, meeting) or _goes_on(network, meeting, smallest)
+        )
         done = verdict == "accepted" or (clear and verdict is None)
         score = float(np.clip(meeting.cosine, 0.0, 1.0) * min(0.5 + meeting.margin, 1.0))
         note = f"neurites that cross {'kept apart' if done else 'left joined'}"
         doubts.append(Doubt(name, "crossing", point, score, done, verdict, note))
         if done:
             crossings.append(Crossing(name, point, score))
-            gone[meeting.inner] = True
-            edges += [[meeting.outer[a], meeting.outer[b]] for a, b in meeting.pairs]
+            rest = apart
     if not crossings:
         return Parting(network, [], doubts)
+    return Parting(_without(rest, (rest.degree == 0) & (network.degree > 0)), crossings, doubts)
+
+
+def _apart(network: Network, meeting: _Meeting) -> Network:
+    """The network with each arm of a meeting joined to the one that continues it."""
+    gone = np.zeros(len(network), bool)
+    gone[meeting.inner] = True
+    new = [[meeting.outer[one], meeting.outer[two]] for one, two in meeting.pairs]
     stay = ~gone[network.edges].any(axis=1)
-    every = np.concatenate([network.edges[stay], np.array(edges)])
-    return Parting(_without(network.with_edges(every), gone), crossings, doubts)
+    return network.with_edges(np.concatenate([network.edges[stay], new]))
+
+
+def _joined_elsewhere(apart: Network, meeting: _Meeting) -> bool:
+    """Whether the two neurites belong together all the same, so that a ring was opened here."""
+    one, other = (apart.piece[meeting.outer[pair[0]]] for pair in meeting.pairs)
+    return bool(one == other)
+
+
+def _goes_on(network: Network, meeting: _Meeting, smallest: float) -> bool:
+    """Whether all four arms are so long that the two neurites may well be of two neurons."""
+    thick = float(np.median(network.radius[meeting.outer]))
+    far = _OWN[0] * thick + _OWN[1] * smallest
+    inside = set(meeting.inner.tolist())
+    before = [
+        next(row for row in network.neighbours(outer) if row in inside) for outer in meeting.outer
+    ]
+    pairs = zip(before, meeting.outer, strict=True)
+    return all(network.reaches(inner, outer, far) for inner, outer in pairs)
 
 
 def _without(network: Network, gone: NDArray[np.bool_]) -> Network:

@@ -40,7 +40,7 @@ class GapEvidence:
 
     probability, image: (Z, Y, X); image may be None.
     threshold: probability from which voxels are neurite.
-    soft: whether probabilities below the threshold mean anything; those of a mask do not.
+    soft: whether the segmentation is no mask, so that a probability of 0 means something.
     """
 
     probability: Probability
@@ -65,8 +65,6 @@ class GapEvidence:
     def path(self, start_zyx: NDArray[np.float64], end_zyx: NDArray[np.float64]) -> GapPath:
         """The best path between two points, in units of the voxel size, from voxel (0, 0, 0)."""
         straight = np.stack([start_zyx, 0.5 * (start_zyx + end_zyx), end_zyx])
-        if not self.soft and self.image is None:
-            return GapPath(straight, None)
         index = np.rint(straight[[0, -1]] / self.voxel_size_zyx).astype(np.int64)
         index = np.clip(index, 0, np.asarray(self.probability.shape) - 1)
         low = np.maximum(index.min(axis=0) - _MARGIN, 0)
@@ -96,7 +94,7 @@ class GapEvidence:
         if not dark.any():
             return np.ones(probability.shape), dark
         contrast = None
-        if self.soft:
+        if self.soft or (probability[dark] > 0).any():
             contrast = _between(probability, float(np.median(probability[dark])), self.threshold)
         if self.image is not None:
             image = ndimage.uniform_filter(np.asarray(self.image[box], np.float64), _BOX)

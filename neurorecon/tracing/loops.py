@@ -17,7 +17,7 @@ from neurorecon.tracing.doubts import Verdicts, doubt_id
 from neurorecon.tracing.network import Network, Ways
 from neurorecon.tracing.result import Doubt, OpenedLoop
 
-_ALIKE = 0.8  # evidence within this part of the best of a ring tells nothing about where to open it
+_ALIKE = 0.6  # evidence within this part of the best of a ring tells nothing about where to open it
 
 
 @dataclass(frozen=True)

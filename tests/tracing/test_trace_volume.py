@@ -286,11 +286,11 @@ def test_single_voxel_gives_a_single_node():
 
 
 def test_a_tip_at_the_side_of_another_neuron_needs_good_evidence_to_join_them():
-    """A twig is joined across 10 voxels; a second neuron of like length is not."""
+    """A twig is joined across 11 voxels; a second neuron of like length is not."""
     trunk = polyline((10, 20, 5), (10, 20, 95))
 
     def beside(length):
-        return drawn(joined(trunk, polyline((10, 33, 50), (10, 33 + length, 50))), (20, 130, 100))
+        return drawn(joined(trunk, polyline((10, 34, 50), (10, 34 + length, 50))), (20, 130, 100))
 
     assert len(trace_volume(beside(20), Grid()).neurons) == 1
     assert trace_volume(beside(20), Grid()).bridge_count == 1

@@ -1,0 +1,143 @@
+"""Gaps: which are bridged, by what path, and what a person can say about it."""
+
+import numpy as np
+import pytest
+from drawing import drawn, grid_of, joined, polyline
+
+from neurorecon.errors import InputError
+from neurorecon.tracing import TraceConfig, trace_volume
+from neurorecon.volume import Grid
+
+TUBE = polyline((10, 12, 6), (10, 12, 94))
+SHAPE = (20, 24, 100)
+
+
+def tube_with_gap(length, start=40):
+    stack = drawn(TUBE, SHAPE)
+    stack[:, :, start : start + length] = 0
+    return stack
+
+
+def ids(result, kind="bridge"):
+    return {doubt.id for doubt in result.doubts if doubt.kind == kind}
+
+
+@pytest.mark.parametrize("voxel_size", [(1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (2.0, 0.5, 1.0)])
+def test_a_straight_gap_is_bridged_with_the_score_of_its_length(voxel_size):
+    shape = [round(side / size) for side, size in zip(SHAPE, voxel_size, strict=True)]
+    stack = drawn(polyline((10, 12, 6), (10, 12, 94), radius=3.0), shape, voxel_size)
+    stack[:, :, 40:46] = 0
+    grid = grid_of(voxel_size, (5.0, -7.0, 100.0))
+    (bridge,) = trace_volume(stack, grid, TraceConfig(max_gap=12.0)).bridges
+    assert bridge.gap == pytest.approx(6.0, abs=1.3)
+    assert bridge.length == pytest.approx(1.0 - bridge.gap / 12.0)
+    assert bridge.direction > 0.95 and bridge.calibre > 0.9 and bridge.brightness == 1.0
+    parts = bridge.length * bridge.direction * bridge.calibre * bridge.brightness
+    assert bridge.score == pytest.approx(parts)
+    middle = 0.5 * (bridge.start_zyx + bridge.end_zyx)
+    assert np.abs(middle - (15.0, 5.0, 142.5)).max() < 2.0
+
+
+def test_no_gap_longer_than_the_limit_is_bridged():
+    stack = tube_with_gap(9)
+    assert trace_volume(stack, Grid(), TraceConfig(max_gap=12.0)).bridge_count == 1
+    assert trace_volume(stack, Grid(), TraceConfig(max_gap=8.0)).bridge_count == 0
+    assert trace_volume(stack, Grid(), TraceConfig(max_gap=0.0)).bridge_count == 0
+
+
+def test_an_end_that_points_elsewhere_is_not_joined():
+    """Two tubes at a right angle whose ends are near each other point past each other."""
+    tubes = joined(polyline((10, 10, 5), (10, 10, 50)), polyline((10, 18, 58), (10, 60, 58)))
+    turned = joined(polyline((10, 10, 5), (10, 10, 50)), polyline((10, 10, 62), (10, 10, 100)))
+    assert trace_volume(drawn(tubes, (20, 70, 106)), Grid()).bridge_count == 0
+    assert trace_volume(drawn(turned, (20, 70, 106)), Grid()).bridge_count == 1
+
+
+def test_a_speck_beside_a_tip_is_no_branch_but_one_in_a_gap_carries_it():
+    wide = tube_with_gap(19)
+    assert trace_volume(wide, Grid()).bridge_count == 0
+    stone = wide.copy()
+    stone[9:12, 11:14, 48:51] = 255
+    result = trace_volume(stone, Grid())
+    assert result.bridge_count == 1
+    assert result.neurons[0].length == pytest.approx(88, abs=3)
+    aside = wide.copy()
+    aside[9:12, 18:21, 48:51] = 255
+    assert trace_volume(aside, Grid()).bridge_count == 0
+    beyond = drawn(polyline((10, 12, 6), (10, 12, 70)), SHAPE)
+    beyond[9:12, 11:14, 76:79] = 255
+    (tree,) = trace_volume(beyond, Grid()).neurons
+    assert tree.point_zyx[:, 2].max() < 72
+
+
+def curved_gap(level):
+    """Two ends 14 voxels apart, and a faint arc between them that leaves the straight line."""
+    stack = np.zeros((13, 40, 80), np.uint8)
+    stack[5:8, 9:12, 4:32] = 255
+    stack[5:8, 9:12, 46:76] = 255
+    for x in range(32, 46):
+        y = 10 + round(3.0 * np.sin(np.pi * (x - 31) / 15))
+        stack[5:8, y - 1 : y + 2, x] = level
+    return stack
+
+
+def test_a_bridge_follows_the_light_and_is_worth_more_for_it():
+    (lit,) = trace_volume(curved_gap(110), Grid()).bridges
+    stack = curved_gap(0)
+    stack[0, 0, 0] = 140  # soft somewhere: dark means something
+    dark = trace_volume(stack, Grid(), TraceConfig(max_gap=25.0)).bridges
+    assert lit.path_zyx[:, 1].max() > 11.5
+    assert lit.brightness > 0.8
+    assert all(bridge.score < lit.score and bridge.brightness < 0.7 for bridge in dark)
+
+
+def test_the_raw_image_is_evidence_where_the_segmentation_is_a_mask():
+    mask = np.where(curved_gap(0) > 0, np.uint8(255), np.uint8(0))
+    image = 100.0 + 5.0 * curved_gap(160).astype(np.float32)
+    (plain,) = trace_volume(mask, Grid(), TraceConfig(max_gap=20.0)).bridges
+    (seen,) = trace_volume(mask, Grid(), TraceConfig(max_gap=20.0), image=image).bridges
+    assert plain.brightness == 1.0 and plain.path_zyx[:, 1].max() < 11.0
+    assert seen.path_zyx[:, 1].max() > 11.5
+    assert seen.length > plain.length
+
+
+def test_a_rejected_bridge_is_not_built_and_keeps_its_id():
+    stack = tube_with_gap(7)
+    first = trace_volume(stack, Grid())
+    (bridge,) = first.bridges
+    again = trace_volume(stack, Grid(), TraceConfig(rejected=frozenset({bridge.id})))
+    assert len(again.neurons) == 2 and again.bridge_count == 0
+    (doubt,) = [doubt for doubt in again.doubts if doubt.id == bridge.id]
+    assert doubt.verdict == "rejected" and not doubt.done
+    assert bridge.id in ids(first)
+
+
+def test_an_accepted_candidate_is_built_although_its_score_is_too_low():
+    stack = tube_with_gap(14)
+    first = trace_volume(stack, Grid())
+    assert len(first.neurons) == 2
+    (doubt,) = [doubt for doubt in first.doubts if doubt.kind == "bridge"]
+    assert not doubt.done and doubt.verdict is None
+    assert np.abs(doubt.point_zyx - (10, 12, 46.5)).max() < 2.0
+    again = trace_volume(stack, Grid(), TraceConfig(accepted=frozenset({doubt.id})))
+    assert len(again.neurons) == 1 and [bridge.id for bridge in again.bridges] == [doubt.id]
+    assert [one.verdict for one in again.doubts if one.id == doubt.id] == ["accepted"]
+
+
+def test_verdicts_that_fit_nothing_or_contradict_are_refused():
+    stack = tube_with_gap(7)
+    with pytest.raises(InputError, match="bridge-0"):
+        trace_volume(stack, Grid(), TraceConfig(accepted=frozenset({"bridge-0"})))
+    both = frozenset({"bridge-0"})
+    with pytest.raises(InputError, match="both accepted and rejected"):
+        trace_volume(stack, Grid(), TraceConfig(accepted=both, rejected=both))
+
+
+def test_doubts_are_ranked_from_the_most_doubtful():
+    gaps = drawn(joined(*(polyline((10, y, 6), (10, y, 94)) for y in (12, 52, 92))), (20, 104, 100))
+    for y, length in ((12, 2), (52, 6), (92, 9)):
+        gaps[:, y - 5 : y + 6, 40 : 40 + length] = 0
+    result = trace_volume(gaps, Grid(), TraceConfig(keep_fragments=True))
+    found = [doubt for doubt in result.doubts if doubt.kind == "bridge" and doubt.done]
+    assert [round(doubt.point_zyx[1]) for doubt in found][:2] == [92, 52]
+    assert [doubt.score for doubt in found] == sorted(doubt.score for doubt in found)
