@@ -22,8 +22,9 @@ def chart_svg(chart: Chart) -> bytes:
     figure = Figure(figsize=_INCHES, facecolor=_BACKGROUND, layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot(facecolor=_BACKGROUND)
-    for curve in chart.curves:
-        axes.plot(curve.x, curve.y, color=curve.colour, label=curve.name, linewidth=1.5)
+    for place, curve in enumerate(chart.curves):
+        width = 1.5 * (len(chart.curves) - place)  # the first is widest, so that equal ones show
+        axes.plot(curve.x, curve.y, color=curve.colour, label=curve.name, linewidth=width)
     axes.set_xlabel(chart.x_label, color=_TEXT, parse_math=False)
     axes.set_ylabel(chart.y_label, color=_TEXT, parse_math=False)
     axes.tick_params(colors=_TEXT)

@@ -5,7 +5,7 @@
 const PICK_PIXELS = 6; // how far beside a line a click still means it
 const LINE_PIXELS = 2.2;
 const PICKED_PIXELS = 4.5;
-const ROOT_PIXELS = 7;
+const ROOT_PIXELS = 5;
 // Lines wider than one pixel are two triangles each and more. Without a graphics processor, that
 // many of them take seconds a frame; lines of one pixel take a twentieth of that.
 const WIDE_IN_SOFTWARE = 10000;
