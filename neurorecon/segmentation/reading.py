@@ -155,8 +155,10 @@ def tell(seen: Survey) -> tuple[Reading, str]:
     doubtful, high = int(counts[26:128].sum()), int(counts[128:].sum())
     lower, upper = int(counts[128:192].sum()), int(counts[192:].sum())
     empty = counts[0] / max(seen.count, 1) >= _MOSTLY_EMPTY
-    if high == 0 or counts[:26].sum() < _MOSTLY_EMPTY * seen.count:
-        certain = bool(empty)
+    if high == 0:  # whole numbers that leave half of their range empty are intensities
+        certain = bool(empty) and seen.full_scale == 1.0
+    elif counts[:26].sum() < _MOSTLY_EMPTY * seen.count:
+        certain = False
     else:
         certain = doubtful < _MOST_DOUBTFUL * high and upper >= _LEAST_CERTAIN * lower
         certain &= bool(empty) or int(counts[192:255].sum()) >= _LEAST_RISE * lower
