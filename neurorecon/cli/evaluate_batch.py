@@ -119,7 +119,7 @@ def _case_table(batch: Batch, measures: Sequence[Measure]) -> Table:
     units = {str(each.record["unit"]) for each in batch.scored if each.record}
     hint = "; forks and tips: F1" if measures[0].key == "length_f1" else ""
     unit = " or ".join(map(sign_of, units))
-    table.caption = f"{len(batch.scored)} cases; distances in {unit}{hint}"
+    table.caption = f"{_cases(len(batch.scored))}; distances in {unit}{hint}"
     return table
 
 
@@ -149,6 +149,10 @@ def _paired_table(paired: Sequence[Paired]) -> Table:
         )
     table.caption = "cases in which the test is better; p of Wilcoxon's signed-rank test"
     return table
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
 
 
 def _wrapped(name: str) -> str:

@@ -67,6 +67,18 @@ def test_an_unknown_score_is_refused_with_the_known_ones(folders):
     assert "esa" in line and "length_f1" in line
 
 
+def test_slow_scores_of_many_cases_are_asked_for(folders):
+    assert scores(*folders)["cases"][0]["diadem"] is None
+    assert "--slow" in refusal(*folders, "--sort", "diadem")
+    found = scores(*folders, "--slow", "--sort", "diadem")
+    assert found["cases"][-1]["diadem"] == 1
+    assert found["summary"]["diadem"]["cases"] == 3
+    table = run(*folders, "--slow", "--details").stdout
+    for word in ("DIADEM", "NBLAST", "persistence", "SSD", "ERL/length"):
+        assert word in table
+    assert max(map(len, table.splitlines())) <= 80
+
+
 def test_patterns(folders):
     traced, gold = folders
     found = scores(f"{traced}/[ab].swc", f"{gold}/*.swc")
