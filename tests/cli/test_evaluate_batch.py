@@ -141,6 +141,13 @@ def test_bad_tables_are_refused_by_line(folders, tmp_path, text, parts):
         assert part in line
 
 
+def test_trees_and_stacks_do_not_share_a_table(folders, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 8, 7), np.uint8))
+    table = tmp_path / "pairs.csv"
+    table.write_text("test,gold\ntraced/b.swc,gold/a.swc\na.tif,gold/b.swc\n")
+    assert "two runs" in refusal(table)
+
+
 def test_csv_has_a_row_a_case(folders):
     result = run(*folders, "--csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))

@@ -56,6 +56,13 @@ def test_one_file_against_a_folder_is_refused_with_the_option(golds, tmp_path):
     assert "--together" in line
 
 
+def test_several_stacks_are_not_one_case(golds, tmp_path):
+    (tmp_path / "seg").mkdir()
+    for name in ("one", "two"):
+        write_labels(tmp_path / "seg" / f"{name}.tif")
+    assert "--together" in refusal(tmp_path / "seg", golds, "--together")
+
+
 # ------------------------------------------------------------------------------ label volumes
 
 
