@@ -67,6 +67,13 @@ def _step_graph(
     foreground: Foreground, cost: NDArray[np.float64], voxel_size_zyx: NDArray[np.float64]
 ) -> sparse.csr_array:
     """(n, n) cost of the step from each voxel to each neighbour; cost: (n,) of a unit of length."""
+    forward = _forward_graph(foreground, cost, voxel_size_zyx)
+    return forward + forward.T
+
+
+def _forward_graph(
+    foreground: Foreground, cost: NDArray[np.float64], voxel_size_zyx: NDArray[np.float64]
+) -> sparse.csr_array:
     n = len(foreground)
     step_length = np.linalg.norm(np.asarray(FORWARD_STEPS) * voxel_size_zyx, axis=1)
     weight = [
@@ -74,8 +81,7 @@ def _step_graph(
         for length, (first, second) in zip(step_length, foreground.neighbours, strict=True)
     ]
     first, second = map(np.concatenate, zip(*foreground.neighbours, strict=True))
-    graph = sparse.coo_array((np.concatenate(weight), (first, second)), shape=(n, n)).tocsr()
-    return graph + graph.T
+    return sparse.coo_array((np.concatenate(weight), (first, second)), shape=(n, n)).tocsr()
 
 
 def highest_rows(piece: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.int64]:
