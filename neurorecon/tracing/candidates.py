@@ -8,7 +8,7 @@ which agree may be what is left of the neurite there, and serves as a stepping s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,20 +114,22 @@ def _tangents(morphology: Morphology) -> NDArray[np.float64]:
 
 
 def find_candidates(
-    morphology: Morphology, stone: NDArray[np.bool_], max_gap: float, smallest: float
+    morphology: Morphology, extent: NDArray[np.float64], max_gap: float, smallest: float
 ) -> Candidates:
     """For each tip and each other piece within reach the best bridge.
 
-    stone: (n,) whether a node is of a piece that is too short to be joined for its own sake; the
-        first node of such a piece stands for it.
+    extent: (n,) how far the stepping stone that a node stands for reaches beyond its radius; less
+        than 0 for nodes that are no stones.
     max_gap: longest gap that is bridged.
     """
+    stone = extent >= 0
+    radius = morphology.radius + np.maximum(extent, 0.0)
     ends = ends_of(morphology, smallest)
     tips = np.flatnonzero((morphology.degree == 1) & ~stone)
     nodes = np.flatnonzero(~stone)
     direct = _direct(morphology, ends, tips, nodes, max_gap)
-    stones = np.flatnonzero(stone & (morphology.parent < 0))
-    stepped = _stepped(morphology, ends, tips, stones, max_gap)
+    reaching = replace(morphology, radius=radius)
+    stepped = _stepped(reaching, ends, tips, np.flatnonzero(stone), max_gap)
     every = Candidates(
         *(
             np.concatenate([getattr(direct, name), getattr(stepped, name)])

@@ -7,7 +7,7 @@ one place, so that each is the straight continuation of the other across it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,8 @@ def parted(network: Network, voxel_size_zyx: NDArray[np.float64], verdicts: Verd
             rest = apart
     if not crossings:
         return Parting(network, [], doubts)
-    return Parting(_without(rest, (rest.degree == 0) & (network.degree > 0)), crossings, doubts)
+    bare = (rest.degree == 0) & (network.degree > 0)
+    return Parting(rest.take(np.flatnonzero(~bare)), crossings, doubts)
 
 
 def _apart(network: Network, meeting: _Meeting) -> Network:
@@ -108,21 +109,6 @@ def _goes_on(network: Network, meeting: _Meeting, smallest: float) -> bool:
     ]
     pairs = zip(before, meeting.outer, strict=True)
     return all(network.reaches(inner, outer, far) for inner, outer in pairs)
-
-
-def _without(network: Network, gone: NDArray[np.bool_]) -> Network:
-    """The network without nodes (n,) that have no edges any more."""
-    rows = np.flatnonzero(~gone)
-    new_row = np.full(len(network), -1, np.int64)
-    new_row[rows] = np.arange(len(rows))
-    return replace(
-        network,
-        point_zyx=network.point_zyx[rows],
-        radius=network.radius[rows],
-        probability=network.probability[rows],
-        kind=network.kind[rows],
-        edges=new_row[network.edges],
-    )
 
 
 def _meetings(network: Network, smallest: float) -> list[_Meeting]:

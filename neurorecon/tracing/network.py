@@ -42,6 +42,19 @@ class Network:
         """The same nodes with other edges."""
         return replace(self, edges=edges)
 
+    def take(self, rows: NDArray[np.int64]) -> Network:
+        """The nodes `rows` and the edges between them."""
+        new_row = np.full(len(self), -1, np.int64)
+        new_row[rows] = np.arange(len(rows))
+        edges = new_row[self.edges]
+        return Network(
+            self.point_zyx[rows],
+            self.radius[rows],
+            edges[(edges >= 0).all(axis=1)],
+            self.probability[rows],
+            self.kind[rows],
+        )
+
     @cached_property
     def degree(self) -> NDArray[np.int64]:
         """(n,) number of edges at each node."""

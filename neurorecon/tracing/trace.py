@@ -27,6 +27,7 @@ from neurorecon.tracing.network import Network
 from neurorecon.tracing.neurons import find_neurons
 from neurorecon.tracing.result import TraceResult
 from neurorecon.tracing.rooting import tree_lengths
+from neurorecon.tracing.stones import with_stones
 from neurorecon.tracing.summary import branch_table, fragments, placed
 from neurorecon.volume import Grid, LazyVoxels
 
@@ -85,12 +86,11 @@ def _joined(
     network: Network, evidence: GapEvidence, config: TraceConfig, verdicts: Verdicts
 ) -> Bridging:
     """The pieces, their gaps bridged; what has hardly any length is at most a stepping stone."""
-    pieces = network.trees
     smallest = float(evidence.voxel_size_zyx.min())
-    length = tree_lengths(pieces, pieces.tree_of)
-    stone = length < min(config.min_fragment * smallest, float(length.max()))
+    network, extent = with_stones(network, config.min_fragment * smallest)
+    pieces = network.trees
     max_gap = config.limits(smallest).max_gap
-    found = find_candidates(pieces, stone[pieces.tree_of], max_gap, smallest)
+    found = find_candidates(pieces, extent, max_gap, smallest)
     seen = judged(pieces, found, evidence)
     return bridged(pieces, network.probability, seen, config.rival, verdicts)
 
