@@ -62,17 +62,10 @@ def compare_diadem(
     spurs = _spurs(gold_tree, pairing.match, scoring.spur_length)
     weight = _weights(gold_tree, spurs)
     scored = [node for node in gold_tree.downwards() if node not in spurs]
-    missed = []
-    for node in scored:
-        partner = pairing.best(node)
-        if partner == NOWHERE:
-            missed.append(node)
-        else:
-            pairing.join(node, partner)
-    matched = len(scored) - len(missed)
-    missed_still = [node for node in missed if not continues(pairing, node)]
+    unmatched = _match(pairing, scored)
+    missed = [node for node in unmatched if not continues(pairing, node)]
     gold_weight = sum(weight[node] for node in scored)
-    found_weight = gold_weight - sum(weight[node] for node in missed_still)
+    found_weight = gold_weight - sum(weight[node] for node in missed)
     excess = _excess(pairing.turned())
     total = gold_weight + sum(excess)
     return DiademScores(
@@ -81,11 +74,23 @@ def compare_diadem(
         found_weight=found_weight,
         excess_weight=sum(excess),
         nodes=len(scored),
-        matched=matched,
-        continuations=len(missed) - len(missed_still),
-        missed=len(missed_still),
+        matched=len(scored) - len(unmatched),
+        continuations=len(unmatched) - len(missed),
+        missed=len(missed),
         excess=len(excess),
     )
+
+
+def _match(pairing: Pairing, scored: list[int]) -> list[int]:
+    """Match the nodes one by one, from the root outwards; returns those that stay alone."""
+    alone = []
+    for node in scored:
+        partner = pairing.best(node)
+        if partner == NOWHERE:
+            alone.append(node)
+        else:
+            pairing.join(node, partner)
+    return alone
 
 
 def _join_roots(pairing: Pairing) -> None:
