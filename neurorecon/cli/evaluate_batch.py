@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.table import Table
+    from rich.text import Text
 
     from neurorecon.commands.evaluate.batch import Batch, Paired, Scored
     from neurorecon.commands.evaluate.measures import Measure
@@ -155,9 +156,11 @@ def _cases(count: int) -> str:
     return "1 case" if count == 1 else f"{count} cases"
 
 
-def _wrapped(name: str) -> str:
+def _wrapped(name: str) -> Text:
     """A long name in several lines, so that the numbers keep their room."""
-    return "\n".join(textwrap.wrap(name, _NAME_WIDTH)) or name
+    from rich.text import Text  # a plain string could hold markup: "cell [1]"
+
+    return Text("\n".join(textwrap.wrap(name, _NAME_WIDTH)) or name)
 
 
 def _number(value: Any, measure: Measure) -> str:

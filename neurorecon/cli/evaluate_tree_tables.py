@@ -87,12 +87,14 @@ def _whole_table(evaluation: TreeEvaluation) -> Table:
 
 def run_table(runs: RunComparison, names: Sequence[str], unit: str) -> Table:
     """Run length and its errors of all neurons, and of each that has a name."""
+    from rich.text import Text
+
     table = plain_table(
         "run length", "ERL", "length", "splits", "merges", "omitted", "split", "merged"
     )
     rows = [*zip(names, runs.neurons, strict=False), ("all", runs.total)]
     for name, scores in rows:
-        table.add_row(name, *_run_cells(scores))
+        table.add_row(Text(name), *_run_cells(scores))  # a plain string could hold markup
     table.caption = f"ERL, length: {sign_of(unit)}; omitted, split, merged: share of edges"
     return table
 

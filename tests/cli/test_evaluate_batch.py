@@ -148,6 +148,12 @@ def test_trees_and_stacks_do_not_share_a_table(folders, tmp_path):
     assert "two runs" in refusal(table)
 
 
+def test_names_are_printed_as_they_are(folders):
+    for folder in folders:
+        write_fork(folder / "z [red]1.swc")
+    assert "z [red]1" in run(*folders).stdout
+
+
 def test_csv_has_a_row_a_case(folders):
     result = run(*folders, "--csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
