@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    stack: Annotated[Path, typer.Argument(metavar="STACK", help="The stack: a TIFF file.")],
+    stack: Annotated[Path, typer.Argument(metavar="STACK", help="The stack: a TIFF or OME-Zarr.")],
     voxel_size: VoxelSize = None,
     channel: Channel = None,
     as_json: Annotated[

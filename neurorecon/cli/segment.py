@@ -26,7 +26,7 @@ from neurorecon.errors import InputError
 
 def segment(
     stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The 3D stack: a TIFF file, one channel.")
+        Path, typer.Argument(metavar="STACK", help="The 3D stack: a TIFF or OME-Zarr.")
     ],
     out: Annotated[
         str | None,

@@ -39,7 +39,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 class SegmentRequest:
     """What to segment, with which model, and how.
 
-    stack: a TIFF file. target: a path, or a stream for the bytes of the TIFF.
+    stack: a TIFF file or an OME-Zarr folder. target: a path, or a stream for the bytes of the TIFF.
     model: a shipped model's name or a checkpoint's path.
     roi: as `io.roi` reads it; the scale of intensities is always that of the whole stack.
     batch_size: windows at once; None chooses by device. overlap: least share of a window.

@@ -22,7 +22,7 @@ from neurorecon.io.tiff_grid import Placement, find_placement
 # What `tiff_writer` calls the image of a segmentation.
 PROBABILITY_NAME = "neurite probability"
 
-_CONVERT = "neurorecon reads TIFF stacks; convert it (in Fiji: File > Save As > Tiff)"
+_CONVERT = "neurorecon reads TIFF and OME-Zarr; convert it (in Fiji: File > Save As > Tiff)"
 _COPY_AGAIN = "copy or export it again"
 # Deflate and LZW reach 1000 to 3000 on an empty stack, zstd some 10,000; beyond is a lying header.
 _MOST_BYTES_PER_STORED = 100_000

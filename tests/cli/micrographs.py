@@ -40,8 +40,8 @@ def micrograph(*trees: Morphology, bits=8, seed=1) -> np.ndarray:
     return np.clip(rng.normal(brightness, 3), 0, 255) * (1 if bits == 8 else 40)
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, ["trace", *map(str, arguments)])
+def run(*arguments, stdin: str | None = None):
+    return CliRunner().invoke(app, ["trace", *map(str, arguments)], input=stdin)
 
 
 def length_near(swc: Path, truth: Morphology, within: float = 2.0) -> float:

@@ -260,3 +260,18 @@ def test_further_outputs_are_refused_before_the_work_and_never_replace_inputs(
     source = run(broken, "--out", out, option, broken, "--overwrite")
     assert source.exit_code == 2 and "would be replaced" in source.stderr
     assert not out.exists()
+
+
+def test_several_stacks_put_each_kind_of_output_into_its_folder(tmp_path):
+    one = stack(tmp_path, FIRST)
+    (tmp_path / "x").mkdir()
+    other = stack(tmp_path / "x", SECOND).rename(tmp_path / "b_seg.tif")
+    kinds = {"--report": "json", "--doubts": "csv", "--preview": "png"}
+    options = [part for option, kind in kinds.items() for part in (option, tmp_path / kind)]
+    done = run("--out", tmp_path / "swc", *options, stdin=f"{one}\n{other}\n")
+    assert done.exit_code == 0, done.stderr
+    for kind in ("swc", *kinds.values()):
+        names = sorted(path.name for path in (tmp_path / kind).iterdir())
+        assert names == [f"a.{kind}", f"b.{kind}"]
+    refused = run("--out", tmp_path / "t", "--root", 1, 2, 3, stdin=f"{one}\n{other}\n")
+    assert refused.exit_code == 2 and "one by one" in refused.stderr
