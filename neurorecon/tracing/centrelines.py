@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurorecon.morphology import UNDEFINED, Morphology
 from neurorecon.tracing.boundary import boundary_points, depth_of, radius_at
-from neurorecon.tracing.branches import significant_paths
+from neurorecon.tracing.branches import margin_of, significant_paths
 from neurorecon.tracing.caps import without_caps
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.elongation import axial_elongation
@@ -34,10 +34,12 @@ class Centrelines:
     closures: (k, 2) rows of `trees` that meet and close a ring: with them as further edges it is
         the skeleton with its rings. The first of the two is a tip. Where on its ring a closure
         lies says nothing about the neuron.
+    margin: how far branches had to stick out of their parents, in the unit of the voxel size.
     """
 
     trees: Morphology
     closures: NDArray[np.int64]
+    margin: float
 
 
 def centrelines(
@@ -51,9 +53,12 @@ def centrelines(
     paths, elongation = _round_paths(foreground, probability, piece, voxel_size, config)
     smallest = float(paths.voxel_size.min())
     forest, depth = paths.forest, paths.depth
-    width = config.cover_scale * depth + config.cover_margin * smallest
-    kept = significant_paths(forest, paths.voxel, width, config.limits(smallest).min_branch)
-    rings = closed_rings(foreground, forest, kept, paths.central, width)
+    radius = config.cover_scale * depth
+    margin = config.min_branch
+    if margin is None:
+        margin = margin_of(forest, paths.voxel, radius, smallest)
+    kept = significant_paths(forest, paths.voxel, radius, margin).kept
+    rings = closed_rings(foreground, forest, kept, paths.central, radius + margin)
     ends = rings.closures.ravel()
     rows = np.flatnonzero(without_caps(forest, rings.kept, depth, piece, smallest, ends))
     new_row = np.full(len(kept), -1, np.int64)
@@ -65,7 +70,8 @@ def centrelines(
     closures = closures[(closures >= 0).all(axis=1)]
     tree = _between_voxels(tree, closures, foreground, paths, piece, rows, config)
     tree = _with_radii(tree, paths, piece, rows, config.smoothing)
-    return Centrelines(replace(tree, point_zyx=tree.point_zyx * (elongation, 1.0, 1.0)), closures)
+    point = tree.point_zyx * (elongation, 1.0, 1.0)
+    return Centrelines(replace(tree, point_zyx=point), closures, margin)
 
 
 def _between_voxels(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# In smallest voxel sizes, for a user who gives no length.
+# In smallest voxel sizes, for a user who gives none.
 _MAX_GAP = 15.0  # network output leaves few honest gaps longer than this
-_MIN_BRANCH = 2.0  # a surface of voxels is rough by as much
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,6 @@ class Limits:
     """Lengths of `TraceConfig` in the unit of the grid, defaults put in. min_length: as there."""
 
     max_gap: float
-    min_branch: float
     min_length: float | None
 
 
@@ -27,10 +25,11 @@ class TraceConfig:
         (Fainter voxels that touch neurite were tried: F1 was no higher, and calibres were worse.)
     cost_exponent: a path's step costs its length over centrality to this power. 4 keeps paths on
         the middle of thick neurites; higher powers follow every bump of the surface.
-    cover_scale, cover_margin: a kept branch covers what lies within scale times the local radius
-        plus margin: what ends there is surface, not branch. Surface noise is about 2 voxels.
-    min_branch: least length, in the unit of the grid, that must stick out of what is covered;
-        None: 2 smallest voxel sizes.
+    cover_scale: a kept branch covers what lies within this many local radii, as flat cross sections
+        stick out of a ball, plus the margin by which the surface is rough; what ends there is no
+        branch.
+    min_branch: that margin, in the unit of the grid; None: measured on the surface itself (see
+        `branches`).
     smoothing: least rounds of averaging with both neighbours; 4 remove the steps between voxels
         and leave turns of 5 voxels. Thick neurites get more.
     max_gap: longest gap that is bridged, in the unit of the grid, from surface to surface;
@@ -54,8 +53,7 @@ class TraceConfig:
 
     threshold: float = 0.5
     cost_exponent: float = 4.0
-    cover_scale: float = 1.5
-    cover_margin: float = 2.0
+    cover_scale: float = 1.2
     min_branch: float | None = None
     smoothing: int = 4
     max_gap: float | None = None
@@ -75,6 +73,5 @@ class TraceConfig:
         """The lengths that a user may give. smallest: the smallest voxel size."""
         return Limits(
             max_gap=_MAX_GAP * smallest if self.max_gap is None else self.max_gap,
-            min_branch=_MIN_BRANCH * smallest if self.min_branch is None else self.min_branch,
             min_length=self.min_length,
         )

@@ -35,7 +35,8 @@ def axial_elongation(
     point_zyx: (n, 3) foreground voxel centres. depth: (n,) their distance to the boundary.
     smallest: the smallest voxel size. Returns 1 where too little foreground tells.
     """
-    path = np.flatnonzero(significant_paths(forest, point_zyx, _WIDE * depth, _LONG * smallest))
+    long = significant_paths(forest, point_zyx, _WIDE * depth, 0.0, _LONG * smallest)
+    path = np.flatnonzero(long.kept)
     ahead = path
     for _ in range(_TANGENT_HOPS):
         ahead = forest.parent[ahead]

@@ -129,6 +129,7 @@ class TraceResult:
     bridges: gaps bridged in `neurons`.
     loops_opened, crossings: rings opened, and meetings of neurites kept apart.
     dropped: trees left out, longest first.
+    min_branch: how far branches had to stick out of their parents: asked for, or measured.
     dust_count: pieces left out before that because they have hardly any length.
     branches: of all neurons.
     doubts: most doubtful first; those that have a verdict come last.
@@ -139,6 +140,7 @@ class TraceResult:
     loops_opened: list[OpenedLoop] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
     dropped: list[Fragment] = field(default_factory=list)
+    min_branch: float = 0.0
     dust_count: int = 0
     branches: list[Branch] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)

@@ -75,6 +75,7 @@ def trace_volume(
         loops_opened=opening.loops,
         crossings=parting.crossings,
         dropped=fragments(neurons.dropped, neurons.trees),
+        min_branch=skeleton.margin,
         dust_count=len(bridging.forest.roots) - len(forest.roots),
         branches=branch_table(neurons.trees, probability, voxel_size),
         doubts=doubts,

@@ -46,7 +46,7 @@ def build_record(
         "voxel_size_zyx": list(grid.voxel_size_zyx),
         "voxel_size_source": grid.source,
         "origin_zyx": list(grid.origin_zyx),
-        "parameters": _parameters(request, config, grid),
+        "parameters": _parameters(request, config, result, grid),
         "versions": {
             "neurorecon": __version__,
             "python": platform.python_version(),
@@ -74,9 +74,12 @@ def build_record(
     }
 
 
-def _parameters(request: TraceRequest, config: TraceConfig, grid: Grid) -> dict[str, Any]:
+def _parameters(
+    request: TraceRequest, config: TraceConfig, result: TraceResult, grid: Grid
+) -> dict[str, Any]:
     """Settings as they were used, defaults put in."""
     settings = asdict(config) | asdict(config.limits(min(grid.voxel_size_zyx)))
+    settings["min_branch"] = result.min_branch
     settings["accepted"], settings["rejected"] = sorted(config.accepted), sorted(config.rejected)
     settings["roots_zyx"] = [list(point) for point in request.roots_zyx]
     settings["roots_xyz"] = [list(point) for point in request.roots_xyz]
