@@ -158,13 +158,13 @@ def _settings(config: EvaluateConfig) -> dict[str, float]:
 
 
 def _warn(evaluation: Evaluation, golds: Sequence[Path], config: EvaluateConfig) -> None:
+    from neurorecon.commands.evaluate.records import comparison_of
     from neurorecon.commands.evaluate.stacks import MaskEvaluation
     from neurorecon.commands.evaluate.trees import TreeEvaluation
     from neurorecon.metrics import LARGEST_DETAILED
 
+    _warn_of_unit({(comparison_of(evaluation), evaluation.unit)})
     if isinstance(evaluation, TreeEvaluation):
-        if evaluation.unit == "um":
-            _warn_of_um()
         if evaluation.slow is None and config.slow is None:
             warning_line(
                 f"DIADEM, NBLAST and persistence are left out above {LARGEST_DETAILED:,} nodes; "
@@ -177,11 +177,20 @@ def _warn(evaluation: Evaluation, golds: Sequence[Path], config: EvaluateConfig)
         )
 
 
-def _warn_of_um() -> None:
-    warning_line(
-        "the voxel size is unknown: distances, --tolerance and --match-radius are in µm; "
-        "give --voxel-size Z Y X for scores in voxels"
-    )
+def _warn_of_unit(found: set[tuple[str, str]]) -> None:
+    """Say where distances are not in the usual unit.
+
+    found: what was compared, and the unit of its distances.
+    """
+    if ("tree", "um") in found:
+        warning_line(
+            "the voxel size is unknown: distances, --tolerance and --match-radius are in µm; "
+            "give --voxel-size Z Y X for scores in voxels"
+        )
+    if ("mask", "voxel") in found:
+        warning_line(
+            "the voxel size is unknown: distances are in voxels; give --voxel-size Z Y X for µm"
+        )
 
 
 def _evaluate_many(
@@ -209,8 +218,7 @@ def _evaluate_many(
     failed = [each.problem for each in (*batch.scored, *batch.baseline) if each.problem]
     for problem in failed:
         warning_line(problem)
-    if batch.comparison == "tree" and any(e.record.get("unit") == "um" for e in batch.scored):
-        _warn_of_um()
+    _warn_of_unit({(batch.comparison, str(each.record.get("unit"))) for each in batch.scored})
     if output == "json":
         print_batch_json(batch, _settings(config), unmatched)
     elif output == "csv":

@@ -69,7 +69,7 @@ def test_a_body_thicker_than_any_halo_is_cut_without_a_trace():
     ball[(z - 75) ** 2 + (y - 80) ** 2 + (x - 85) ** 2 <= (DEEPEST + 8) ** 2] = True
     tube = np.zeros_like(ball)
     tube[70:75, 78:83] = True
-    assert in_blocks(ball, tube, 1 << 18) == compare_masks(ball, tube, SIZE)
+    assert in_blocks(ball, tube, 1 << 20) == compare_masks(ball, tube, SIZE)
 
 
 def test_a_path_of_diagonal_steps_is_one_component():
