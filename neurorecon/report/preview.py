@@ -52,7 +52,7 @@ def draw_preview(
     """The stack's projections on the left, the same with the trees over them on the right.
 
     Each half shows the projection along z, to its right that along x, below it that along y, all to
-    one physical scale. Bridged gaps are ringed.
+    one physical scale. Bridged gaps are red and ringed.
 
     stack: (Z, Y, X) any real dtype, raw or segmentation, in memory or on disk.
     neurons, gaps: in the frame and unit of the grid; a gap is the path (p, 3) across it.
@@ -77,7 +77,8 @@ def draw_preview(
             axes = figure.add_axes(place, frameon=False)
             _show(axes, images[view], view, grid, size, dim=bool(number))
             _draw_trees(axes, view, trees, points_per_unit=72.0 * scale)
-            _ring_gaps(axes, view, gaps if number else (), points_per_unit=72.0 * scale)
+            if number:
+                _mark_gaps(axes, view, gaps, points_per_unit=72.0 * scale)
         if not number:
             _scale_bar(figure.axes[0], size, grid)
     return figure
@@ -165,17 +166,20 @@ def _draw_trees(
             )
 
 
-def _ring_gaps(
+def _mark_gaps(
     axes: Axes, view: _View, gaps: Sequence[NDArray[np.float64]], points_per_unit: float
 ) -> None:
-    for path in gaps:
-        flat = path[:, [view.across, view.down]]
+    """The paths across them in a colour of their own, and a ring to find each by."""
+    flats = [path[:, [view.across, view.down]] for path in gaps]
+    lines = LineCollection(flats, colors=[_GAP_COLOUR], linewidths=1.6, zorder=4)
+    axes.add_collection(lines, autolim=False)
+    for flat in flats:
         centre = 0.5 * (flat.min(axis=0) + flat.max(axis=0))
         reach = float(np.linalg.norm(flat - centre, axis=1).max())
-        radius = max(1.3 * reach, _RING / points_per_unit)
+        radius = max(1.15 * reach, _RING / points_per_unit)
         axes.add_patch(
             Circle(
-                tuple(centre), radius, fill=False, edgecolor=_GAP_COLOUR, linewidth=0.9, zorder=4
+                tuple(centre), radius, fill=False, edgecolor=_GAP_COLOUR, linewidth=0.5, alpha=0.7
             )
         )
 

@@ -163,8 +163,8 @@ def tell(seen: Survey) -> tuple[Reading, str]:
         certain = doubtful < _MOST_DOUBTFUL * high and upper >= _LEAST_CERTAIN * lower
         certain &= bool(empty) or int(counts[192:255].sum()) >= _LEAST_RISE * lower
     if certain:
-        return Reading.probability, "most values are near 0 or near the top of the scale"
-    return Reading.raw, "the brighter, the fewer voxels"
+        return Reading.probability, "its values crowd near 0 and near the top of the scale"
+    return Reading.raw, "its values do not crowd near 0 and near the top of the scale"
 
 
 def converter(

@@ -72,3 +72,36 @@ def test_no_global_state_of_matplotlib_is_touched():
     before = matplotlib.get_backend(auto_select=False)
     draw_preview(np.zeros((5, 6, 7), np.uint8), Grid(), [])
     assert matplotlib.get_backend(auto_select=False) == before
+
+
+def test_bridged_gaps_are_red_on_the_trees_side_only():
+    grid = Grid((1.0, 1.0, 1.0), unit="um")
+    neuron, gap = tree((5, 20, 10), (5, 20, 50)), np.array([[5.0, 20.0, 26.0], [5.0, 20.0, 34.0]])
+    plain, marked = (
+        rendered(draw_preview(np.zeros((10, 40, 60), np.uint8), grid, [neuron], gaps))
+        for gaps in ([], [gap])
+    )
+    differs = (plain != marked).any(axis=-1)
+    assert differs.any()
+    assert not differs[:, : differs.shape[1] // 2].any()
+    red = marked[differs]
+    assert (red[:, 0] >= red[:, 1]).mean() > 0.9
+
+
+def test_a_stack_on_disk_gives_the_picture_of_the_array():
+    class Blocks:
+        """Planes cut in two, in any order."""
+
+        shape, dtype = (7, 30, 20), np.dtype(np.uint8)
+        array = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
+
+        def blocks(self):
+            for z in (3, 0, 1, 2, 4, 6, 5):
+                yield slice(z, z + 1), slice(13, 30), slice(0, 20)
+                yield slice(z, z + 1), slice(0, 13), slice(0, 20)
+
+        def __getitem__(self, where):
+            return self.array[where]
+
+    lazy = rendered(draw_preview(Blocks(), Grid(), []))
+    assert np.array_equal(lazy, rendered(draw_preview(Blocks.array, Grid(), [])))

@@ -71,7 +71,7 @@ def trace(request: TraceRequest, warn: Say, note: Say) -> list[Path]:
             }
             record = build_record(request, config, evidence, result, paths, seconds)
             write_json(request.report, record, request.overwrite)
-    note(_summary(result, evidence.grid))
+    note(_summary(result, evidence.grid, request.doubts))
     return paths
 
 
@@ -157,7 +157,7 @@ def _doubt_rows(result: TraceResult, grid: Grid) -> list[dict[str, object]]:
     return rows
 
 
-def _summary(result: TraceResult, grid: Grid) -> str:
+def _summary(result: TraceResult, grid: Grid, doubts: Path | None) -> str:
     unit = {"um": "µm", "voxel": "voxels"}[grid.unit]
     length = sum(neuron.length for neuron in result.neurons)
     parts = [f"{_counted(len(result.neurons), 'tree')}, {length:.0f} {unit}"]
@@ -170,7 +170,8 @@ def _summary(result: TraceResult, grid: Grid) -> str:
         parts.append(f"{left_out} ({result.fragment_length:.0f} {unit}) left out")
     open_doubts = sum(doubt.verdict is None for doubt in result.doubts)
     if open_doubts:
-        parts.append(f"{_counted(open_doubts, 'doubtful place')} (--doubts lists them)")
+        listed = f"in {doubts}" if doubts else "(--doubts lists them)"
+        parts.append(f"{_counted(open_doubts, 'doubtful place')} {listed}")
     return "; ".join(parts)
 
 
