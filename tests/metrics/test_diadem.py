@@ -127,6 +127,6 @@ def test_the_example_of_pyneval():
 def test_five_thousand_nodes_within_ten_seconds():
     gold = grown(0, count=5000, fork_share=0.1, tree_share=0)
     test = replace(gold, point_zyx=gold.point_zyx + np.random.default_rng(1).normal(size=(5000, 3)))
-    started = time.perf_counter()
+    started = time.process_time()
     compare_diadem(test, gold)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
