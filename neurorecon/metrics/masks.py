@@ -101,16 +101,6 @@ def _values_of(block: NDArray[Any]) -> StackValues:
     return StackValues(block.dtype, float(low), float(high), float(only) if is_one else None)
 
 
-def foreground(stack: NDArray[Any], threshold: float = 0.5) -> Mask:
-    """Foreground of a stack in memory, see `StackValues.foreground`."""
-    return scan_values([stack]).foreground(stack, threshold)
-
-
-def is_mask(stack: NDArray[Any]) -> bool:
-    """Whether a stack in memory is a mask, see `StackValues.is_mask`."""
-    return scan_values([stack]).is_mask
-
-
 def tree_mask(
     tree_in_voxels: Morphology,
     shape_zyx: Sequence[int],

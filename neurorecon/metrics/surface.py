@@ -89,22 +89,6 @@ def nearest_distance(
     return result
 
 
-def surface_distances(
-    test: Mask, gold: Mask, voxel_size_zyx: Sequence[float] = (1.0, 1.0, 1.0)
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distance of each surface voxel of the test to the nearest of the gold, and the reverse.
-
-    Distances are between voxel centres, in the unit of the voxel size. Both masks hold foreground.
-    Raises InputError where the shapes differ.
-    """
-    check_shapes(test.shape, gold.shape)
-    of_test, of_gold = _points(test), _points(gold)
-    return (
-        nearest_distance(of_test, of_gold, voxel_size_zyx),
-        nearest_distance(of_gold, of_test, voxel_size_zyx),
-    )
-
-
 def hd95(test: Mask, gold: Mask, voxel_size_zyx: Sequence[float] = (1.0, 1.0, 1.0)) -> float:
     """95 % Hausdorff distance as MONAI computes it, in the unit of the voxel size.
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
 from neurorecon.errors import InputError
-from neurorecon.metrics.masks import foreground, is_mask, tree_mask
+from neurorecon.metrics.masks import scan_values, tree_mask
 from neurorecon.metrics.skeleton import DEEPEST, morphological_skeleton
 from neurorecon.metrics.surface import hd95
 from neurorecon.metrics.voxel import cldice, compare_masks, dice
@@ -20,6 +20,10 @@ def box(*slices, shape=SHAPE):
     mask = np.zeros(shape, bool)
     mask[slices] = True
     return mask
+
+
+def foreground(stack, threshold=0.5):
+    return scan_values([stack]).foreground(stack, threshold)
 
 
 # ----------------------------------------------------------------------------- closed forms
@@ -153,7 +157,7 @@ def test_the_inside_of_a_cell_body_is_no_centreline():
     ],
 )
 def test_masks_keep_their_foreground(stack):
-    assert is_mask(stack)
+    assert scan_values([stack]).is_mask
     np.testing.assert_array_equal(foreground(stack, 0.99), [False, True])
 
 

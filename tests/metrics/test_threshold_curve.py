@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorecon.metrics.curve import threshold_curve
-from neurorecon.metrics.masks import foreground
+from neurorecon.metrics.masks import scan_values
 from neurorecon.metrics.voxel import compare_masks
 
 
@@ -61,8 +61,9 @@ def test_each_point_is_what_the_mask_at_that_threshold_scores(dtype):
     curve = threshold_curve(
         probability.__getitem__, gold.__getitem__, gold.shape, probability.dtype
     )
+    values = scan_values([probability])
     for point in curve.thinned(6):
-        scores = compare_masks(foreground(probability, point.threshold), gold)
+        scores = compare_masks(values.foreground(probability, point.threshold), gold)
         assert point.dice == pytest.approx(scores.dice)
         assert point.recall == pytest.approx(scores.overlap.recall)
     assert [point.threshold for point in curve.thinned(6)] == pytest.approx(np.linspace(0, 1, 6))
