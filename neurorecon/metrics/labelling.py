@@ -59,9 +59,11 @@ def label_by_trees(
     tolerance, step: in the unit of the trees.
     """
     tree = subdivided(gold, step)
+    if not len(tests.edges):  # lone nodes lead nowhere
+        return LabelledTree(tree, np.full(len(tree), OMITTED, np.int64))
     distance, edge = EdgeIndex(tests).nearest(tree.point_zyx)
-    node = tests.edges[:, 0] if len(tests.edges) else np.arange(len(tests))
-    label = np.where(distance <= tolerance, tests.tree_of[node[edge]] + 1, OMITTED)
+    segment = tests.tree_of[tests.edges[edge, 0]] + 1
+    label = np.where(distance <= tolerance, segment, OMITTED)
     enclosed = [
         (rows, around) for rows, around in enclosed_runs(tree, label) if label[rows[0]] != OMITTED
     ]

@@ -135,6 +135,12 @@ def test_pieces_of_a_gold_are_no_splits():
     assert runs_in_trees([gold], [gold], 2.0).total.splits == 0
 
 
+def test_lone_test_nodes_find_nothing():
+    gold = path([0, 0, 0], [0, 0, 9])
+    scores = runs_in_trees([gold], [path([0, 0, 4])], 2.0).total
+    assert (scores.run_length, scores.edge_accuracy, scores.omitted) == (0, 0, 9)
+
+
 def test_a_lone_gold_node():
     scores = runs_in_trees([path([0, 0, 0])], [path([0, 0, 0], [0, 0, 9])], 2.0).total
     assert (scores.edges, scores.run_length, scores.edge_accuracy) == (0, 0, 0)
