@@ -22,7 +22,7 @@ from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
 HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
 _DARK = 0.6  # brightness of a gap that is as dark as what lies around
-_RIVAL_TIP, _RIVAL_SIDE = 0.25, 0.3  # scores that join two pieces of the size of neurons
+_RIVAL_TIP, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons
 _NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
 _WORTH = 0.05  # score from which a bridge that was not built is worth a look
 _PLAIN = 0.7  # score from which a bridge that was built is not
