@@ -18,7 +18,7 @@ class Measure:
     key: its name in a record.
     heading: what a table calls it.
     better: whether high or low values are good.
-    digits: after the decimal point, in tables.
+    digits: after the decimal point, in tables; counts have one, for their means.
     """
 
     key: str
@@ -46,8 +46,8 @@ class Measures:
 _RUNS = (
     Measure("run_length_share", "ERL/length", "high", 3),
     Measure("edge_accuracy", "edges", "high", 3),
-    Measure("splits", "splits", "low", 0),
-    Measure("merges", "merges", "low", 0),
+    Measure("splits", "splits", "low", 1),
+    Measure("merges", "merges", "low", 1),
     Measure("omitted_share", "omitted", "low", 3),
 )
 SLOW = (
@@ -93,7 +93,7 @@ MEASURES: dict[Comparison, Measures] = {
             Measure("cldice", "clDice", "high", 3),
             Measure("hd95", "HD95", "low", 2),
             Measure("surface_mean", "surface", "low", 2),
-            Measure("betti0_error", "Betti-0", "low", 0),
+            Measure("betti0_error", "Betti-0", "low", 1),
             Measure("average_precision", "AP", "high", 3),
         ),
         rest=(
