@@ -47,7 +47,7 @@ def test_no_gap_longer_than_the_limit_is_bridged():
 
 def test_an_end_that_points_elsewhere_is_not_joined():
     """Two tubes at a right angle whose ends are near each other point past each other."""
-    tubes = joined(polyline((10, 10, 5), (10, 10, 50)), polyline((10, 18, 58), (10, 60, 58)))
+    tubes = joined(polyline((10, 10, 5), (10, 10, 50)), polyline((10, 15, 61), (10, 60, 61)))
     turned = joined(polyline((10, 10, 5), (10, 10, 50)), polyline((10, 10, 62), (10, 10, 100)))
     assert trace_volume(drawn(tubes, (20, 70, 106)), Grid()).bridge_count == 0
     assert trace_volume(drawn(turned, (20, 70, 106)), Grid()).bridge_count == 1
