@@ -74,6 +74,7 @@ class Opened:
         """Where a point of the scene (from the box's corner) lies on the 3D canvas, in pixels."""
         at = self.page.evaluate(
             """([x, y, z]) => {
+                scene.camera.updateMatrixWorld(); // otherwise that of the last frame
                 const place = new THREE.Vector3(x, y, z).project(scene.camera);
                 const { clientWidth, clientHeight } = scene.canvas;
                 return [(1 + place.x) / 2 * clientWidth, (1 - place.y) / 2 * clientHeight];

@@ -83,6 +83,8 @@ def test_all_layers_are_drawn_in_space_and_on_the_projections(open_page, stack):
 def test_switches_take_layers_away_and_bring_them_back(open_page):
     report = open_page(page(stack=False))
     views = ("#scene", '[data-plane="z"] div', '[data-plane="y"] div')
+    for view in views:
+        report.until(lambda view=view: report.count(view, MISSED) > 30, f"gold missed in {view}")
     before = {view: report.picture(view) for view in views}
     report.switch("gold, missed")
     for view in views:
@@ -128,6 +130,7 @@ def test_a_hidden_layer_is_not_picked(open_page):
 
 def test_dragging_turns_without_picking_the_wheel_zooms_and_a_button_returns(open_page):
     report = open_page(page(stack=False))
+    report.until(lambda: report.count("#scene", MISSED) > 30, "the tree")
     first = report.picture("#scene")
     x, y = report.on_screen(40, 0, 0)
     box = report.page.locator("#scene").bounding_box()
@@ -145,6 +148,19 @@ def test_dragging_turns_without_picking_the_wheel_zooms_and_a_button_returns(ope
     report.until(lambda: np.array_equal(report.picture("#scene"), first), "the first view again")
     report.page.get_by_role("button", name="x", exact=True).click()
     report.until(lambda: not np.array_equal(report.picture("#scene"), first), "another view")
+
+
+def test_looking_along_an_axis_shows_what_the_projection_shows(open_page):
+    report = open_page(page(stack=False))
+    for button, across, down in (("z", 0, 1), ("y", 0, 2), ("x", 2, 1)):
+        report.page.get_by_role("button", name=button, exact=True).click()
+        centre = np.array([37.5, 15, 10])
+        start = np.array(report.on_screen(*centre))
+        for axis in range(3):
+            moved = np.array(report.on_screen(*(centre + np.eye(3)[axis]))) - start
+            expected = [axis == across, axis == down]
+            assert (moved > 1).tolist() == expected, (button, axis)
+            assert (moved > -0.1).all()
 
 
 def test_the_slider_goes_through_the_slices(open_page):

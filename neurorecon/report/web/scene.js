@@ -84,6 +84,8 @@ class TreeScene {
     this.controls.target.copy(this.centre);
     this.camera.position.copy(this.centre);
     this.camera.position[axis] += axis === "z" ? -far : far;
+    // Straight along y nothing tells which way is up: a hair aside, z runs down.
+    if (axis === "y") this.camera.position.z -= 1e-4 * far;
     this.controls.update();
     this.requestDraw();
   }
