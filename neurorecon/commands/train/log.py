@@ -72,7 +72,7 @@ class TrainingLog:
         figures: dict[str, Any] = {
             CURVES: draw_curves(read_figures(folder)),
             PREDICTIONS: draw_prediction(
-                stack.name, stack.scale(stack.array), stack.label, segmentation
+                stack.name, stack.scale(stack.array[:z, :y, :x]), stack.label, segmentation
             ),
         }
         for name, figure in figures.items():
