@@ -66,22 +66,27 @@ def shortest_paths(
 def _step_graph(
     foreground: Foreground, cost: NDArray[np.float64], voxel_size_zyx: NDArray[np.float64]
 ) -> sparse.csr_array:
-    """(n, n) cost of the step from each voxel to each neighbour; cost: (n,) of a unit of length."""
-    forward = _forward_graph(foreground, cost, voxel_size_zyx)
-    return forward + forward.T
+    """(n, n) cost of the step from each voxel to each neighbour; cost: (n,) of a unit of length.
 
-
-def _forward_graph(
-    foreground: Foreground, cost: NDArray[np.float64], voxel_size_zyx: NDArray[np.float64]
-) -> sparse.csr_array:
-    n = len(foreground)
+    Filled in place, row by row in the order of the columns: sums and conversions of sparse matrices
+    would take three times the memory, and this is the most that tracing takes.
+    """
     step_length = np.linalg.norm(np.asarray(FORWARD_STEPS) * voxel_size_zyx, axis=1)
-    weight = [
-        length * (cost[first] + cost[second])
-        for length, (first, second) in zip(step_length, foreground.neighbours, strict=True)
-    ]
-    first, second = map(np.concatenate, zip(*foreground.neighbours, strict=True))
-    return sparse.coo_array((np.concatenate(weight), (first, second)), shape=(n, n)).tocsr()
+    ahead = list(zip(step_length, foreground.neighbours, strict=True))
+    steps = [(length, second, first) for length, (first, second) in reversed(ahead)]
+    steps += [(length, first, second) for length, (first, second) in ahead]
+    degree = np.zeros(len(foreground), np.int32)
+    for _, row, _ in steps:
+        degree[row] += 1  # a voxel has one neighbour each way
+    start = np.concatenate([[0], np.cumsum(degree)]).astype(np.int32)
+    place = start[:-1].copy()
+    columns, weight = np.empty(start[-1], np.int32), np.empty(start[-1])
+    for length, row, column in steps:
+        columns[place[row]] = column
+        weight[place[row]] = length * (cost[row] + cost[column])
+        place[row] += 1
+    n = len(foreground)
+    return sparse.csr_array((weight, columns, start), shape=(n, n))
 
 
 def highest_rows(piece: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.int64]:
