@@ -31,7 +31,7 @@ def _joined(args: Sequence[str]) -> Iterator[str]:
         yield args[place]
         place += 1
         if args[place - 1] in _POINT_OPTIONS:
-            numbers = []
+            numbers: list[str] = []
             while place < len(args) and len(numbers) < 3 and _is_number(args[place]):
                 numbers.append(args[place])
                 place += 1
