@@ -6,12 +6,14 @@ A random tree of some 300,000 voxels in a stack of 10^8 voxels, traced from an a
 a compressed and an uncompressed TIFF and from OME-Zarr with the command line, each in a process of
 its own; and the same tree in the middle of an OME-Zarr of 4 * 10^9 voxels whose empty chunks are
 not stored. Peak memory is that of the whole process, interpreter and libraries included; a process
-that only imports them is the first row. Linux only (`/proc`). Prints Markdown.
+that only imports them is the first row. Seconds are of the clock and, on a machine that does other
+work too, of the processor. Linux only (`/proc`). Prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,14 +36,14 @@ CHUNK = (128, 128, 128)
 MARGIN = 10  # voxels between the tree and the border
 GROWTH = GrowthConfig(
     extent_zyx_um=tuple(size - 2.0 * MARGIN for size in SHAPE),  # type: ignore[arg-type]
-    stems=14,
+    stems=17,
     soma_radius_um=9.0,
     stem_radius_um=5.0,
     tip_radius_um=1.1,
     fork_interval_um=120.0,
     turn_per_um=0.08,
     taper_per_um=0.001,
-    max_length_um=30_000.0,
+    max_length_um=31_500.0,
 )
 
 # The peak is the process's own, which that of a parent would hide in ru_maxrss.
@@ -65,20 +67,21 @@ from neurorecon.tracing import trace_volume
 from neurorecon.volume import Grid
 array = np.load(sys.argv[1])
 before = peak()
-start = time.perf_counter()
+start, cpu = time.perf_counter(), time.process_time()
 result = trace_volume(array, Grid())
-seconds = time.perf_counter() - start
+seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
 beyond = (peak() - before) / array.size
-print(seconds, beyond, sum(tree.length for tree in result.neurons))
+print(seconds, cpu, beyond, sum(tree.length for tree in result.neurons))
 """
 )
 
 
 @dataclass(frozen=True)
 class Run:
-    """One process. peak: of its memory, in bytes. output: what it printed."""
+    """One process. cpu: seconds. peak: of its memory, in bytes. output: what it printed."""
 
     seconds: float
+    cpu: float
     peak: int
     output: str
 
@@ -114,11 +117,12 @@ def write_zarr(path: Path, array: NDArray[np.uint8], shape: tuple[int, int, int]
 
 def run(*arguments: str) -> Run:
     """Run Python with this code and these arguments."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), os.times()
     done = subprocess.run([sys.executable, "-c", *arguments], stdout=subprocess.PIPE, check=True)
-    seconds = time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])
     output, peak = done.stdout.decode().rsplit("peak", 1)
-    return Run(seconds, int(peak), output)
+    return Run(seconds, cpu, int(peak), output)
 
 
 def trace(stack: Path) -> tuple[Run, float]:
@@ -128,10 +132,48 @@ def trace(stack: Path) -> tuple[Run, float]:
     return done, sum(read_swc(Path(path)).length for path in done.output.split())
 
 
+STACKS = {
+    "tiff": ("TIFF, deflate, command", "deflate.tif", SHAPE),
+    "plain": ("TIFF, uncompressed, command", "plain.tif", SHAPE),
+    "zarr": ("OME-Zarr, command", "small.zarr", SHAPE),
+    "huge": ("OME-Zarr, command", "huge.zarr", HUGE),
+}
+
+
+def row(*cells: str | float) -> None:
+    shown = (f"{cell:,.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
+    print(f"| {' | '.join(shown)} |", flush=True)
+
+
+def table(folder: Path, array: NDArray[np.uint8], runs: list[str]) -> None:
+    row("run", "voxels", "seconds", "CPU", "peak MB", "beyond the input, bytes a voxel", "length")
+    row(*["---"] * 7)
+    bare = run(_IMPORTS)
+    row("imports alone", "-", bare.seconds, bare.cpu, bare.peak / 1e6, "-", "-")
+    if "array" in runs:
+        np.save(folder / "a.npy", array)
+        done = run(_ARRAY, str(folder / "a.npy"))
+        seconds, cpu, beyond, length = map(float, done.output.split())
+        size = f"{array.size:,}"
+        row("array, in process", size, seconds, cpu, done.peak / 1e6, beyond, round(length))
+    for name, (words, file, shape) in STACKS.items():
+        if name not in runs:
+            continue
+        path = folder / file
+        if file.endswith("zarr"):
+            write_zarr(path, array, shape)
+        else:
+            tifffile.imwrite(path, array, compression="zlib" if name == "tiff" else None)
+        done, length = trace(path)
+        size = int(np.prod(shape))
+        beyond = (done.peak - bare.peak) / size
+        row(words, f"{size:,}", done.seconds, done.cpu, done.peak / 1e6, beyond, round(length))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=Path, help="where the stacks are made; kept")
-    parser.add_argument("--runs", default="array,tiff,plain,zarr,huge")
+    parser.add_argument("--runs", default=",".join(("array", *STACKS)))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -140,41 +182,7 @@ def main() -> None:
         array = draw(options.seed)
         voxels = np.count_nonzero(array >= 128)
         print(f"{array.size:,} voxels, {voxels:,} of them foreground, seed {options.seed}.\n")
-        print("| run | voxels | seconds | peak MB | beyond the input, bytes a voxel | length |")
-        print("|---|---|---|---|---|---|")
-        bare = run(_IMPORTS)
-        print(f"| imports alone | - | {bare.seconds:.1f} | {bare.peak / 1e6:.0f} | - | - |")
-        runs = options.runs.split(",")
-        if "array" in runs:
-            np.save(folder / "a.npy", array)
-            done = run(_ARRAY, str(folder / "a.npy"))
-            seconds, beyond, length = map(float, done.output.split())
-            print(
-                f"| array in memory | {array.size:,} | {seconds:.1f} (in process) "
-                f"| {done.peak / 1e6:.0f} | {beyond:.2f} | {length:.0f} |",
-                flush=True,
-            )
-        stacks = {
-            "tiff": ("TIFF, deflate", "deflate.tif", SHAPE),
-            "plain": ("TIFF, uncompressed", "plain.tif", SHAPE),
-            "zarr": ("OME-Zarr", "small.zarr", SHAPE),
-            "huge": ("OME-Zarr", "huge.zarr", HUGE),
-        }
-        for name, (words, file, shape) in stacks.items():
-            if name not in runs:
-                continue
-            path = folder / file
-            if file.endswith("zarr"):
-                write_zarr(path, array, shape)
-            else:
-                tifffile.imwrite(path, array, compression="zlib" if name == "tiff" else None)
-            done, length = trace(path)
-            size = int(np.prod(shape))
-            print(
-                f"| {words}, command | {size:,} | {done.seconds:.1f} | {done.peak / 1e6:.0f} "
-                f"| {(done.peak - bare.peak) / size:.2f} | {length:.0f} |",
-                flush=True,
-            )
+        table(folder, array, options.runs.split(","))
 
 
 if __name__ == "__main__":
