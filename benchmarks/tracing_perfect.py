@@ -1,7 +1,7 @@
 """Perfect input: gold trees drawn as tubes, traced, and compared with themselves.
 
     python benchmarks/tracing_perfect.py GOLD_DIR [--case thin --case flat --case own]
-        [--sample N --seed S] [--kimimaro] [--rows FILE]
+        [--sample N --seed S] [--largest MEGAVOXELS] [--kimimaro] [--rows FILE]
 
 GOLD_DIR holds `<id>.swc` in voxels. Cases: `thin`, radius 1.5 on isotropic voxels; `flat`, radius
 2.5 on voxels of 3 x 1 x 1; `own`, the trees' own radii (where neurites touch, they merge) on
@@ -64,9 +64,10 @@ def main() -> None:
         for case in arguments.case or CASES:
             for tracer in [OURS, "kimimaro"] if arguments.kimimaro else [OURS]:
                 if (name, case, tracer) not in rows:
-                    row = _row(name, gold, case, tracer)
-                    rows[name, case, tracer] = row
-                    _append(arguments.rows, row)
+                    row = _row(name, gold, case, tracer, arguments.largest)
+                    if row is not None:
+                        rows[name, case, tracer] = row
+                        _append(arguments.rows, row)
     names = {name for name, _ in gold_trees(arguments.gold, arguments.sample, arguments.seed)}
     chosen = [row for row in rows.values() if row["tree"] in names]
     if arguments.each:
@@ -85,11 +86,15 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--kimimaro", action="store_true")
     parser.add_argument("--each", action="store_true", help="a line for each tree too")
     parser.add_argument("--rows", type=Path)
+    parser.add_argument("--largest", type=float, default=np.inf, help="of boxes, in 10^6 voxels")
     return parser.parse_args()
 
 
-def _row(name: str, gold: Morphology, case_name: str, tracer: str) -> dict:
+def _row(name: str, gold: Morphology, case_name: str, tracer: str, largest: float) -> dict | None:
     case = CASES[case_name]
+    box = np.ptp(gold.point_zyx, axis=0) / case.voxel_size_zyx
+    if np.prod(box) > largest * 1e6:
+        return None
     mask, grid = tube_mask(gold, case.radii(gold), case.voxel_size_zyx)
     row = {"tree": name, "case": case_name, "tracer": tracer, "megavoxels": mask.size / 1e6}
     if tracer != OURS and mask.size > PEER_LIMIT:

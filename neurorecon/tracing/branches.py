@@ -52,15 +52,24 @@ def margin_of(
 
     point_zyx, radius: as in `significant_paths`. smallest: the smallest voxel size.
     """
-    least, most = _LEAST_MARGIN * smallest, (_MOST_MARGIN + 1.0) * smallest
-    found = significant_paths(forest, point_zyx, radius, least, reach=most).prominence / smallest
-    if len(found) < _FEWEST:
-        return _USUAL_MARGIN * smallest
-    margin = _LEAST_MARGIN
-    while margin < _MOST_MARGIN:
-        if (found >= margin + 1.0).sum() >= _LASTING * (found >= margin).sum():
-            break
-        margin += _STEP
+
+    def lasting(least: float, most: float) -> float:
+        """The lowest margin from `least` on at which branches stay, or `most`."""
+        reach = (_MOST_MARGIN + 1.0) * smallest
+        found = significant_paths(forest, point_zyx, radius, least * smallest, reach=reach)
+        out = found.prominence / smallest
+        if len(out) < _FEWEST:
+            return _USUAL_MARGIN
+        margin = least
+        while margin < most:
+            if (out >= margin + 1.0).sum() >= _LASTING * (out >= margin).sum():
+                break
+            margin += _STEP
+        return margin
+
+    margin = lasting(_USUAL_MARGIN, _MOST_MARGIN)
+    if margin == _USUAL_MARGIN:  # where bumps are many, the many that are lower need not be found
+        margin = lasting(_LEAST_MARGIN, _USUAL_MARGIN)
     return margin * smallest
 
 
@@ -80,7 +89,7 @@ def significant_paths(
     reach: how far prominence is measured, at least the margin.
     """
     tip, joint = longest_branches(forest)
-    cover = _Cover(point_zyx, radius, margin if reach is None else reach)
+    cover = _Cover(forest, point_zyx, radius, margin if reach is None else reach)
     kept = forest.hops == 0
     parent = forest.parent.tolist()
     # At a source nothing is covered yet: the branch from there is the piece's length.
@@ -89,9 +98,20 @@ def significant_paths(
     def sticks_out(end: int, start: int) -> float:
         return float(forest.length[end] - forest.length[start] - within[start])
 
+    def keep(end: int) -> list[int]:
+        path = [end]
+        while not kept[end]:
+            kept[end] = True
+            end = parent[end]
+            path.append(end)
+        return path
+
     extent = forest.length[tip] - forest.length[joint] - within[joint]
     long = np.flatnonzero(extent >= shortest)
-    heap = [(-float(extent[row]), int(tip[row]), int(joint[row])) for row in long]
+    first = len(tip) - np.count_nonzero(forest.hops == 0)
+    # There may be thousands of pieces; their longest branches are kept whatever lies around.
+    cover.add([row for end in tip[long[long >= first]].tolist() for row in keep(end)])
+    heap = [(-float(extent[row]), int(tip[row]), int(joint[row])) for row in long[long < first]]
     heapq.heapify(heap)
     prominence = []
     while heap:
@@ -102,14 +122,8 @@ def significant_paths(
             if not kept[end] and sticks_out(end, start) >= shortest:
                 heapq.heappush(heap, (-sticks_out(end, start), end, start))
             continue
-        if within[start] > 0.0:
-            prominence.append(min(float(cover.clearance[end]), cover.reach))
-        path = [end]
-        while not kept[end]:
-            kept[end] = True
-            end = parent[end]
-            path.append(end)
-        cover.add(path)
+        prominence.append(min(float(cover.clearance[end]), cover.reach))
+        cover.add(keep(end))
     return Branches(kept, np.array(prominence))
 
 
@@ -120,24 +134,33 @@ class _Cover:
     """
 
     def __init__(
-        self, point_zyx: NDArray[np.float64], radius: NDArray[np.float64], reach: float
+        self,
+        forest: PathForest,
+        point_zyx: NDArray[np.float64],
+        radius: NDArray[np.float64],
+        reach: float,
     ) -> None:
         self.reach = reach
         self.clearance = np.full(len(radius), np.inf)
+        self._length = forest.length
         self._radius = radius
+        self._width = radius + reach
         self._tree = KDTree(point_zyx, balanced_tree=False, compact_nodes=False)
 
     def add(self, path: list[int]) -> None:
         """Keep the voxels of a path; balls half a radius apart suffice."""
-        point, width = self._tree.data, self._radius + self.reach
-        centres, last = [path[0]], path[0]
-        for row in path[1:]:
-            apart = float(np.abs(point[row] - point[last]).sum())
-            if apart >= 0.5 * min(width[row], width[last]):
-                centres.append(row)
-                last = row
-        found = self._tree.query_ball_point(point[centres], width[centres], return_sorted=False)
-        rows = np.concatenate(found).astype(np.int64)
-        centre = np.repeat(centres, [len(ball) for ball in found])
-        clearance = np.linalg.norm(point[rows] - point[centre], axis=1) - self._radius[centre]
-        np.minimum.at(self.clearance, rows, clearance)
+        rows = np.array(path, np.int64)
+        step = np.abs(np.diff(self._length[rows], prepend=np.inf)) / (0.5 * self._width[rows])
+        place = np.floor(np.cumsum(np.minimum(step, 1.0)))
+        rows = rows[np.diff(place, prepend=-1.0) > 0]
+        # Balls of like size together: the search goes as far as the largest of them.
+        size = np.log2(self._width[rows]).astype(int)
+        for one in set(size.tolist()):
+            self._add_balls(rows[size == one])
+
+    def _add_balls(self, centre: NDArray[np.int64]) -> None:
+        balls = KDTree(self._tree.data[centre])
+        widest = float(self._width[centre].max())
+        near = balls.sparse_distance_matrix(self._tree, widest, output_type="ndarray")
+        clearance = near["v"] - self._radius[centre][near["i"]]
+        np.minimum.at(self.clearance, near["j"], clearance)
