@@ -28,12 +28,12 @@ class Neurons:
     """Points count from voxel (0, 0, 0).
 
     trees: rooted, evenly sampled, cell bodies as one node; in the order of the roots asked for,
-        then largest first. dropped: trees that are none. doubts: about borders between neurons.
+        then largest first. dropped: all trees that are none. doubts: about borders between neurons.
     neuron_of: (n,) number of the neuron that each node of the forest is in, -1 for none.
     """
 
     trees: list[Morphology]
-    dropped: list[Morphology]
+    dropped: Morphology
     doubts: list[Doubt]
     neuron_of: NDArray[np.int64]
 
@@ -73,10 +73,9 @@ def find_neurons(
         _finished(trees, number == tree, root_of.get(tree), soma_of.get(tree), smallest, config)
         for tree in chosen
     ]
-    left = [tree for tree in np.argsort(-length).tolist() if tree not in chosen]
-    dropped = [trees.take(np.flatnonzero(number == tree)) for tree in left]
     neuron_of = np.full(len(length), -1)
     neuron_of[chosen] = np.arange(len(chosen))
+    dropped = trees.take(np.flatnonzero(neuron_of[number] < 0))
     return Neurons(finished, dropped, division.doubts, neuron_of[number])
 
 

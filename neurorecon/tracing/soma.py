@@ -37,8 +37,11 @@ def find_somas(
     """
     asked = wanted != "auto"
     found: list[Soma] = []
-    for tree in range(len(forest.roots)):
-        found += _bodies(forest, np.flatnonzero(forest.tree_of == tree), smallest_voxel, asked)
+    order = np.argsort(forest.tree_of, kind="stable")
+    starts = np.searchsorted(forest.tree_of[order], np.arange(1, len(forest.roots)))
+    for rows in np.split(order, starts):
+        if forest.radius[rows].max() >= _LEAST * smallest_voxel:
+            found += _bodies(forest, rows, smallest_voxel, asked)
     found.sort(key=lambda soma: -soma.radius)
     if wanted != "auto":
         return found[:wanted]

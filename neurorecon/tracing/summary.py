@@ -12,6 +12,7 @@ from neurorecon.morphology import Morphology
 from neurorecon.tracing.evidence import probability_at
 from neurorecon.tracing.foreground import Probability
 from neurorecon.tracing.result import Branch, Fragment, TraceResult
+from neurorecon.tracing.rooting import tree_lengths
 from neurorecon.tracing.sampling import branches
 from neurorecon.volume import Grid
 
@@ -32,15 +33,18 @@ def branch_table(
     return table
 
 
-def fragments(dropped: list[Morphology], neurons: list[Morphology]) -> list[Fragment]:
-    """What was left out, with the nearest neuron of each."""
+def fragments(dropped: Morphology, neurons: list[Morphology]) -> list[Fragment]:
+    """The trees that were left out, longest first, with where each is nearest to a neuron."""
+    tree = dropped.tree_of
+    length = tree_lengths(dropped, tree)
     kept = KDTree(np.concatenate([neuron.point_zyx for neuron in neurons]))
-    found = []
-    for tree in dropped:
-        apart, _ = kept.query(tree.point_zyx)
-        nearest = int(apart.argmin())
-        found.append(Fragment(tree.length, tree.point_zyx[nearest], float(apart[nearest])))
-    return found
+    apart, _ = kept.query(dropped.point_zyx)
+    order = np.lexsort((apart, tree))
+    nearest = order[np.searchsorted(tree[order], np.arange(len(length)))]
+    return [
+        Fragment(float(length[number]), dropped.point_zyx[row], float(apart[row]))
+        for number, row in sorted(enumerate(nearest.tolist()), key=lambda each: -length[each[0]])
+    ]
 
 
 def placed(result: TraceResult, grid: Grid) -> TraceResult:

@@ -290,7 +290,9 @@ def test_a_tip_at_the_side_of_another_neuron_needs_good_evidence_to_join_them():
     trunk = polyline((10, 20, 5), (10, 20, 95))
 
     def beside(length):
-        return drawn(joined(trunk, polyline((10, 34.5, 50), (10, 34.5 + length, 50))), (20, 130, 100))
+        return drawn(
+            joined(trunk, polyline((10, 34.5, 50), (10, 34.5 + length, 50))), (20, 130, 100)
+        )
 
     assert len(trace_volume(beside(20), Grid()).neurons) == 1
     assert trace_volume(beside(20), Grid()).bridge_count == 1
