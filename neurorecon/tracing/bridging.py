@@ -20,7 +20,8 @@ from neurorecon.tracing.evidence import GapEvidence, GapPath
 from neurorecon.tracing.result import Bridge, Doubt
 from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
-HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
+_HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
+_STEPPED = 0.22  # the same by way of a speck: there are more specks than ends to agree by chance
 _DARK = 0.6  # brightness of a gap that is as dark as what lies around
 _RIVAL_TIP, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons
 _NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
@@ -137,7 +138,8 @@ def _chosen(
     rejected = np.array([name in verdicts.rejected for name in judged.ids], bool)
     score = np.where(accepted, np.inf, judged.score)
     order = np.lexsort((candidates.node, candidates.tip, candidates.gap, -score))
-    waiting = order[(score[order] >= HONEST) & ~rejected[order]].tolist()
+    honest = score >= np.where(candidates.stone >= 0, _STEPPED, _HONEST)
+    waiting = order[(honest & ~rejected)[order]].tolist()
     neuron = _NEURON * sum(groups.length)
     made: list[int] = []
     used: set[int] = set()
