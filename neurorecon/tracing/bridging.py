@@ -23,6 +23,7 @@ from neurorecon.tracing.rooting import rooted_at, tree_lengths
 _HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
 _STEPPED = 0.22  # the same by way of a speck: there are more specks than ends to agree by chance
 _DARK = 0.6  # brightness of a gap that is as dark as what lies around
+_HALO = 0.5  # contrast up to which light may be the blur around two neurites that lie close by
 _RIVAL_TIP, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons
 _NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
 _WORTH = 0.05  # score from which a bridge that was not built is worth a look
@@ -61,7 +62,7 @@ class Bridging:
 
 
 def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence) -> Judged:
-    """Look at the voxels of each gap. A lit gap counts as shorter than a dark one.
+    """Look at the voxels of each gap. A bright gap counts as shorter than a dark one.
 
     Of two candidates between the same ends the better one is kept.
     """
@@ -72,7 +73,8 @@ def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence
     lit = np.array([path.contrast or 0.0 for path in seen])
     told = np.array([path.contrast is not None for path in seen], bool)
     brightness = np.where(told, _DARK + (1.0 - _DARK) * lit, 1.0)
-    length = 1.0 - (1.0 - candidates.length) * (1.0 - lit)
+    bright = np.clip((lit - _HALO) / (1.0 - _HALO), 0.0, 1.0)
+    length = 1.0 - (1.0 - candidates.length) * (1.0 - bright)
     score = length * candidates.direction * candidates.calibre * brightness
     size = evidence.voxel_size_zyx
     ids = [
