@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,9 @@ def label_by_volume(
 
     labels: (Z, Y, X) segment of each voxel, 0 is background; nodes outside of it are in none.
     step: longest edge, in voxels, so that a gold of few nodes is labelled between them too.
+
+    A gap is bridged however long it is, as segmentation-skeleton-metrics does: the volume itself
+    says that both of its ends are one neuron.
     """
     if gold.unit != "voxel":
         raise InputError("the gold is in µm and a label volume in voxels; give --voxel-size Z Y X")
@@ -49,14 +53,18 @@ def label_by_volume(
 
 
 def label_by_trees(
-    gold: Morphology, tests: Morphology, tolerance: float, step: float = 1.0
+    gold: Morphology,
+    tests: Morphology,
+    tolerance: float,
+    step: float,
+    longest_gap: float,
 ) -> LabelledTree:
     """Label a tree by the trees of `tests`: 1 for that of the first root, 2 for the second, ...
 
     A node belongs to the tree whose edges are nearest, if within the tolerance. Where two of them
     run side by side, a stretch between nodes of one that is within its tolerance stays with it.
 
-    tolerance, step: in the unit of the trees.
+    tolerance, step, longest_gap: in the unit of the trees; the last as `bridged` explains it.
     """
     tree = subdivided(gold, step)
     if not len(tests.edges):  # lone nodes lead nowhere
@@ -72,7 +80,7 @@ def label_by_trees(
     for rows, around in enclosed:
         if (indexes[around].distance(tree.point_zyx[rows]) <= tolerance).all():
             label[rows] = around
-    return LabelledTree(tree, bridged(tree, label))
+    return LabelledTree(tree, bridged(tree, label, longest_gap))
 
 
 def joined(trees: Sequence[Morphology]) -> Morphology:
@@ -117,16 +125,52 @@ def subdivided(morphology: Morphology, step: float) -> Morphology:
     )
 
 
-def bridged(tree: Morphology, label: NDArray[np.int64]) -> NDArray[np.int64]:
+def bridged(
+    tree: Morphology, label: NDArray[np.int64], longest_gap: float = math.inf
+) -> NDArray[np.int64]:
     """Labels in which an omitted stretch between nodes of one and the same segment is in it too.
 
+    longest_gap: largest length of such a stretch, up to the nodes in the segment, in the unit of
+        the tree; a longer one stays omitted, whatever lies at its ends.
+
     The gold leaves a thin segment for a few voxels where the two are not aligned; that the segment
-    goes on is what counts. Stretches that end in a tip stay omitted.
+    goes on is what counts. What hangs on the stretch and ends in a tip stays omitted.
     """
+    gaps = [
+        (rows, around) for rows, around in enclosed_runs(tree, label) if label[rows[0]] == OMITTED
+    ]
+    if not gaps:
+        return label.copy()
+    gap = np.full(len(tree), -1)
+    for number, (rows, _) in enumerate(gaps):
+        gap[rows] = number
+    gap[~_between_exits(tree, gap >= 0)] = -1
+    gap_of_edge = np.maximum(*gap[tree.edges.T])
+    hangs = ((gap < 0) & (label == OMITTED))[tree.edges].any(axis=1)
+    inside = (gap_of_edge >= 0) & ~hangs
+    length = np.bincount(gap_of_edge[inside], tree.edge_length[inside], minlength=len(gaps))
+    filled = (gap >= 0) & (length <= longest_gap)[gap]
     result = label.copy()
-    for rows, around in enclosed_runs(tree, label):
-        if label[rows[0]] == OMITTED:
-            result[rows] = around
+    result[filled] = np.array([around for _, around in gaps])[gap[filled]]
+    return result
+
+
+def _between_exits(tree: Morphology, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) the nodes of `inside` that lie on a way from one place outside of it to another."""
+    edges = tree.edges[inside[tree.edges].any(axis=1)]
+    both_ways = np.concatenate([edges, edges[:, ::-1]])
+    neighbour = both_ways[np.argsort(both_ways[:, 0], kind="stable"), 1]
+    degree = np.bincount(both_ways[:, 0], minlength=len(tree))
+    first = np.concatenate([[0], np.cumsum(degree)])
+    result = inside.copy()
+    dead_ends = np.flatnonzero(inside & (degree < 2)).tolist()
+    while dead_ends:
+        row = dead_ends.pop()
+        result[row] = False
+        for other in neighbour[first[row] : first[row + 1]].tolist():
+            degree[other] -= 1
+            if result[other] and degree[other] == 1:
+                dead_ends.append(other)
     return result
 
 

@@ -29,6 +29,9 @@ from neurorecon.volume import LazyVoxels
 # more than 50 nodes, about one voxel apart, in each of two neurons.
 MERGE_NODES = 50
 
+# As `TreeScoring` has it.
+MATCH_RADIUS = 12.0
+
 
 @dataclass(frozen=True, slots=True)
 class RunScores:
@@ -42,6 +45,8 @@ class RunScores:
     splits: pieces that the neuron falls into without its omitted nodes and split edges, less one.
     merges: neurons that share a segment with another one (0 or 1 for a single neuron).
     run_length: ERL: expected length of the run at a random place of the pieces; a merged run is 0.
+    normalized_run_length: ERL as a share of the length, 1 is perfect; of several neurons the mean,
+        weighted by length, of their shares: no run is longer than its neuron.
     run_length_of_all: the same at a random place of the whole neuron, omitted places being 0 too
         (Januszewski's definition).
     """
@@ -54,6 +59,7 @@ class RunScores:
     splits: int
     merges: int
     run_length: float
+    normalized_run_length: float
     run_length_of_all: float
 
     @property
@@ -61,11 +67,6 @@ class RunScores:
         """Share of the edges that are neither omitted, nor split, nor merged."""
         wrong = self.omitted + self.split + self.merged
         return 1.0 - wrong / self.edges if self.edges else 0.0
-
-    @property
-    def normalized_run_length(self) -> float:
-        """ERL as a share of the gold's length; 1 is perfect."""
-        return self.run_length / self.length if self.length else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,15 @@ def runs_in_volume(
 
 
 def runs_in_trees(
-    golds: Sequence[Morphology], tests: Sequence[Morphology], tolerance: float, step: float = 1.0
+    golds: Sequence[Morphology],
+    tests: Sequence[Morphology],
+    tolerance: float,
+    step: float = 1.0,
+    match_radius: float = MATCH_RADIUS,
 ) -> RunComparison:
     """Score test neurons against gold neurons: each tree of each test stands for a segment.
 
-    tolerance, step: in the unit of the trees.
+    tolerance, step, match_radius: in the unit of the trees; `label_by_trees` says what they limit.
 
     Raises InputError where there are no golds or tests, a tree has no nodes, or the units differ.
     """
@@ -102,7 +107,12 @@ def runs_in_trees(
     if not tests:
         raise InputError("there is no test neuron; give at least one")
     together = joined(tests)
-    return compare_runs([label_by_trees(gold, together, tolerance, step) for gold in golds])
+    # Two tracers lay a fork of a thick neurite up to `match_radius` apart, and from there to where
+    # both agree again it may take a tolerance at either end. What is longer was not found.
+    longest_gap = match_radius + 2 * tolerance
+    return compare_runs(
+        [label_by_trees(gold, together, tolerance, step, longest_gap) for gold in golds]
+    )
 
 
 def compare_runs(golds: Sequence[LabelledTree], merge_nodes: int = MERGE_NODES) -> RunComparison:
@@ -114,6 +124,7 @@ def compare_runs(golds: Sequence[LabelledTree], merge_nodes: int = MERGE_NODES) 
     scores = tuple(_score(gold, labels) for gold, labels in zip(golds, merged, strict=True))
     length = sum(each.length for each in scores)
     weights = [each.length / length if length else 0.0 for each in scores]
+    share = float(np.dot(weights, [each.normalized_run_length for each in scores]))
     return RunComparison(
         neurons=scores,
         total=RunScores(
@@ -125,6 +136,7 @@ def compare_runs(golds: Sequence[LabelledTree], merge_nodes: int = MERGE_NODES) 
             splits=sum(each.splits for each in scores),
             merges=sum(each.merges for each in scores),
             run_length=float(np.dot(weights, [each.run_length for each in scores])),
+            normalized_run_length=min(share, 1.0),
             run_length_of_all=float(np.dot(weights, [each.run_length_of_all for each in scores])),
         ),
     )
@@ -172,6 +184,7 @@ def _score(gold: LabelledTree, merged: NDArray[np.int64]) -> RunScores:
     right = np.bincount(run[child[alone]], length[alone], minlength=len(run_length))
     weighted = float(run_length @ right)
     whole, labelled = float(length.sum()), float(run_length.sum())
+    expected = weighted / labelled if labelled else 0.0
     return RunScores(
         length=whole,
         edges=len(child),
@@ -180,6 +193,7 @@ def _score(gold: LabelledTree, merged: NDArray[np.int64]) -> RunScores:
         merged=int(shared.sum()),
         splits=pieces,
         merges=int(len(merged) > 0),
-        run_length=weighted / labelled if labelled else 0.0,
+        run_length=expected,
+        normalized_run_length=min(expected / whole, 1.0) if whole else 0.0,  # 1 but for rounding
         run_length_of_all=weighted / whole if whole else 0.0,
     )

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from forests import forest, path
+from forests import forest, grown, path
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neurorecon.errors import InputError
 from neurorecon.metrics.labelling import LabelledTree, bridged, subdivided
@@ -49,6 +51,77 @@ def test_a_gap_in_one_segment_is_a_misalignment():
     assert bridged(tree.tree, tree.label).tolist() == [1, 1, 1, 1, 1, 0]
     tree = line([1, 1, 0, 0, 2, 2])
     assert bridged(tree.tree, tree.label).tolist() == [1, 1, 0, 0, 2, 2]
+
+
+def test_a_detour_that_comes_back_is_not_a_misalignment():
+    """A side branch that ends beside the neurite it left: two thirds of the gold are missing."""
+    gold = forest([[0, 0, 0], [0, 0, 100], [0, 60, 0], [0, 60, 100], [0, 3, 100]], [-1, 0, 0, 2, 3])
+    scores = runs_in_trees([gold], [path([0, 0, 0], [0, 0, 100])], tolerance=4.0).total
+    detour = 56 + 100 + 56  # without its ends, which are within the tolerance
+    assert scores.omitted == pytest.approx(detour, abs=2)
+    assert scores.edge_accuracy == pytest.approx(1 - detour / 317, abs=0.01)
+    assert scores.run_length_of_all == pytest.approx(104 * 104 / 317, rel=0.02)
+
+
+@pytest.mark.parametrize(("height", "omitted"), [(7, 0), (30, 90)])
+def test_a_short_way_off_the_test_is_a_misalignment(height, omitted):
+    """A gold that steps aside for 30 voxels, and comes back: bridged up to 12 + 2 x 4 voxels."""
+    length = 8 if height == 7 else 30
+    gold = path(
+        [0, 0, 0],
+        [0, 0, 20],
+        [0, height, 20],
+        [0, height, 20 + length],
+        [0, 0, 20 + length],
+        [0, 0, 80],
+    )
+    scores = runs_in_trees([gold], [path([0, 0, 0], [0, 0, 80])], tolerance=4.0).total
+    assert scores.omitted == pytest.approx(omitted - 2 * 4 if omitted else 0, abs=2)
+    assert scores.splits == (1 if omitted else 0)
+
+
+def test_a_missing_branch_of_a_gap_stays_missing():
+    """Beside the gap of three nodes hangs a branch of 40 that no segment has."""
+    point = [[0, 0, x] for x in range(9)] + [[0, y, 4] for y in range(1, 41)]
+    tree = forest(point, [-1, *range(8), 4, *range(9, 48)])
+    label = np.array([1, 1, 1, 0, 0, 0, 1, 1, 1] + [0] * 40)
+    expected = [1] * 9 + [0] * 40
+    assert bridged(tree, label).tolist() == bridged(tree, label, 4.0).tolist() == expected
+    assert bridged(tree, label, 3.9).tolist() == label.tolist()
+
+
+def test_gaps_of_a_label_volume_are_bridged_whatever_their_length():
+    labels = np.zeros((1, 1, 300), np.uint8)
+    labels[..., :10] = labels[..., -10:] = 5
+    assert runs_in_volume([path([0, 0, 0], [0, 0, 299])], labels).total.omitted == 0
+
+
+@pytest.mark.parametrize("length", [30, 200])
+def test_several_neurons_against_themselves_are_perfect(length):
+    """Of different lengths: a mean ERL beside the summed length would say a third."""
+    golds = [path([0, 20 * n, 0], [0, 20 * n, length * n]) for n in (1, 2, 3)]
+    labels = np.zeros((1, 61, 601), np.uint8)
+    for n in (1, 2, 3):
+        labels[0, 20 * n] = n
+    for runs in (runs_in_trees(golds, golds, tolerance=4.0), runs_in_volume(golds, labels)):
+        assert runs.total.normalized_run_length == pytest.approx(1)
+        assert [each.normalized_run_length for each in runs.neurons] == [1, 1, 1]
+        assert (runs.total.splits, runs.total.merges, runs.total.edge_accuracy) == (0, 0, 1)
+
+
+def test_the_share_of_several_neurons_is_weighted_by_length():
+    """All of a neuron of 300, nothing of one of 100."""
+    golds = [path([0, 0, 0], [0, 0, 300]), path([0, 50, 0], [0, 50, 100])]
+    total = runs_in_trees(golds, golds[:1], tolerance=4.0).total
+    assert total.normalized_run_length == pytest.approx(3 / 4)
+    assert total.run_length == pytest.approx(3 / 4 * 300)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10_000))
+def test_no_share_is_above_one(seed):
+    gold = grown(seed)
+    assert runs_in_trees([gold], [gold], 2.0).total.normalized_run_length <= 1
 
 
 def test_nothing_found():

@@ -104,7 +104,13 @@ def evaluate_trees(
             test, gold, SubstantialScoring(limits.substantial, limits.step)
         ),
         critical=compare_critical_nodes(test, gold, limits.match_radius),
-        runs=runs_in_trees(trees[len(tests) :], trees[: len(tests)], limits.tolerance, limits.step),
+        runs=runs_in_trees(
+            trees[len(tests) :],
+            trees[: len(tests)],
+            limits.tolerance,
+            limits.step,
+            limits.match_radius,
+        ),
         morphometry=compare_morphometry(in_um(test, grid), in_um(gold, grid)),
         slow=_slow_scores(test, gold, grid) if slow else None,
     )
