@@ -106,7 +106,7 @@ def _case_table(batch: Batch, measures: Sequence[Measure]) -> Table:
     table = plain_table("case", *(measure.heading for measure in measures))
     for each in batch.scored:
         table.add_row(
-            _wrapped(each.case.name), *(_number(each.record.get(m.key), m) for m in measures)
+            _wrapped(each.case.name), *(_of_case(each.record.get(m.key), m) for m in measures)
         )
     summaries = [summarise(batch.scored, measure) for measure in measures]
     table.add_section()
@@ -128,7 +128,7 @@ def _difference_table(scored: Sequence[Scored], paired: Sequence[Paired]) -> Tab
     table = plain_table("difference", *(pair.measure.heading for pair in paired))
     for name in (each.case.name for each in scored):
         if any(name in pair.difference for pair in paired):
-            cells = (_signed(pair.difference.get(name), pair.measure) for pair in paired)
+            cells = (_of_case(pair.difference.get(name), pair.measure, "+") for pair in paired)
             table.add_row(_wrapped(name), *cells)
     return table
 
@@ -163,9 +163,16 @@ def _wrapped(name: str) -> Text:
     return Text("\n".join(textwrap.wrap(name, _NAME_WIDTH)) or name)
 
 
+def _of_case(value: Any, measure: Measure, sign: str = "") -> str:
+    """A score of one case, or with the sign "+" a difference."""
+    if value is None:
+        return "-"
+    return f"{value:{sign}.{0 if measure.whole else measure.digits}f}"
+
+
 def _number(value: Any, measure: Measure) -> str:
     return "-" if value is None else f"{value:.{measure.digits}f}"
 
 
-def _signed(value: float | None, measure: Measure) -> str:
-    return "-" if value is None else f"{value:+.{measure.digits}f}"
+def _signed(value: float, measure: Measure) -> str:
+    return f"{value:+.{measure.digits}f}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from neurorecon.commands.evaluate.config import EvaluateConfig
 
 
+_SUFFIXES = (".html", ".htm")
+
+
 def check_report(
     report: Path | None,
     image: Path | None,
@@ -39,6 +42,11 @@ def check_report(
                 f"--report shows trees and {path} is a stack; give SWC files, and the stack as "
                 "--image"
             )
+    if report.suffix.lower() not in _SUFFIXES:
+        raise InputError(
+            f"--report {report}: a report is an HTML page, and browsers go by the name; give one "
+            "that ends in .html or .htm"
+        )
     refuse_existing(report, overwrite)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neurorecon.metrics.run_length import RunComparison, RunScores
     from neurorecon.metrics.tree import TreeScoring
 
+_DECIMALS = 9  # of a µm or voxel: what is smaller is rounding
 _SHOLL_ROWS = 10  # radii: enough to see where the profiles part
 
 
@@ -127,6 +128,7 @@ def _size(value: float | None, sign: str = "") -> str:
         return "-"
     if isinstance(value, int):
         return f"{value:{sign}d}"
+    value = round(value, _DECIMALS) + 0.0  # sums in another order; and no -0
     return f"{value:{sign}.1f}" if abs(value) >= 100 else f"{value:{sign}.3g}"
 
 

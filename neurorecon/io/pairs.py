@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from neurorecon.errors import InputError
 from neurorecon.volume import Unit
@@ -82,9 +83,9 @@ def _pair_of_stack(stack: Path) -> Pair | None:
 
 
 def _pairs_in_table(path: Path) -> list[Pair]:
-    rows = table_rows(path, ())
-    if not (COLUMNS[0] in rows[0][1] and {COLUMNS[1], _MASK} & rows[0][1].keys()):
-        raise InputError(f"{path}: expected a header line with the columns image,swc or image,mask")
+    rows = table_rows(path, COLUMNS[:1], "image,swc or image,mask")
+    if not {COLUMNS[1], _MASK} & rows[0][1].keys():
+        _refuse_header(path, list(rows[0][1]), "image,swc or image,mask")
     return [_pair_of_row(path, line, row) for line, row in rows]
 
 
@@ -98,35 +99,61 @@ def _pair_of_row(path: Path, line: int, row: Row) -> Pair:
     return Pair(image, swc, unit, size)
 
 
-def table_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
+def table_rows(
+    path: Path, columns: Sequence[str], expected: str | None = None
+) -> list[tuple[int, Row]]:
     """The rows of a CSV file with their lines.
 
-    InputError where it is no CSV file, has none of `columns`, or no row.
+    expected: the header as a message names it; None: `columns`.
+
+    InputError where it is no CSV file, lacks one of `columns`, or has no row.
     """
+    expected = expected or ",".join(columns)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
+            header = list(reader.fieldnames or [])
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check the name") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV text file ({error})") from error
-    if not rows or not set(columns) <= rows[0][1].keys():
-        names = ",".join(columns or COLUMNS)
-        raise InputError(f"{path}: expected a header line with the columns {names} and a row")
+    if not set(columns) <= set(header):
+        _refuse_header(path, header, expected)
+    if not rows:
+        raise InputError(f"{path} has a header line and no row; add a row for each pair of files")
     return rows
+
+
+def _refuse_header(path: Path, header: Sequence[str], expected: str) -> NoReturn:
+    needed = f"expected a header line with the columns {expected}"
+    if not header:
+        raise InputError(f"{path} is empty; {needed}, and a row for each pair of files")
+    found = ",".join(header)
+    separators = [name for sign, name in ((";", "semicolons"), ("\t", "tabs")) if sign in found]
+    if len(header) == 1 and separators:
+        cure = f"separate the columns with commas, not {separators[0]}"
+    else:
+        cure = "name the columns in the first line"
+    raise InputError(f"{path} begins with {found[:80]!r}, {needed}; {cure}")
 
 
 def file_of_row(path: Path, line: int, row: Row, column: str) -> Path:
     """The file that a row names, relative to the folder of its CSV; it must exist."""
+    file = path_of_row(path, line, row, column)
+    if not file.exists():
+        raise InputError(
+            f"{path}, line {line}: {file} does not exist; names are relative to the folder of the "
+            "CSV file"
+        )
+    return file
+
+
+def path_of_row(path: Path, line: int, row: Row, column: str) -> Path:
+    """The file that a row names, relative to the folder of its CSV, whether it exists or not."""
     named = (row[column] or "").strip()
     if not named:
         raise InputError(f"{path}, line {line}: {column} is empty; give the name of a file")
-    if not (path.parent / named).exists():
-        raise InputError(
-            f"{path}, line {line}: {path.parent / named} does not exist; names are relative to the "
-            "folder of the CSV file"
-        )
     return path.parent / named
 
 

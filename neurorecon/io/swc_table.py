@@ -33,12 +33,18 @@ def read_table(path: Path) -> NDArray[np.float64]:
 
 def _non_empty(path: Path, lines: Iterator[str]) -> Iterator[str]:
     """The lines from the first node on; refuses a file without one."""
+    is_empty = True
     for line in lines:
+        is_empty &= not line.strip()
         if _fields(line):
             yield line
             yield from lines
             return
-    raise InputError(f"{path} has no nodes: expected rows of {' '.join(COLUMNS)}")
+    found = "is empty" if is_empty else "has comments and no nodes"
+    raise InputError(
+        f"{path} {found}: expected rows of {' '.join(COLUMNS)}; write the tree again, or leave "
+        "the file out"
+    )
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -84,6 +90,10 @@ def _refuse_first_bad_row(path: Path) -> NoReturn:
             continue
         where = f"{path}, line {number}"
         if len(fields) < len(COLUMNS):
+            if ";" in fields[0]:
+                raise InputError(
+                    f"{where}: semicolons between the columns; put blanks or commas there"
+                )
             raise InputError(
                 f"{where}: {len(fields)} columns, expected {len(COLUMNS)} "
                 f"({' '.join(COLUMNS)}); complete or remove the row"

@@ -126,7 +126,10 @@ def test_a_table_of_pairs(folders, tmp_path):
     ("text", "parts"),
     [
         ("test,truth\na,b\n", ("test,gold",)),
-        ("test,gold\ntraced/a.swc,gold/none.swc\n", ("line 2", "none.swc")),
+        ("test;gold\ntraced/a.swc;gold/a.swc\n", ("'test;gold'", "commas, not semicolons")),
+        ("test\tgold\ntraced/a.swc\tgold/a.swc\n", ("test,gold", "commas, not tabs")),
+        ("", ("is empty", "columns test,gold")),
+        ("test,gold\n", ("no row", "add a row")),
         ("test,gold\ntraced/a.swc,\n", ("line 2", "gold")),
         ("test,gold,swc_units\ntraced/a.swc,gold/a.swc,miles\n", ("line 2", "um or voxel")),
         ("test,gold\ntraced/a.swc,gold/a.swc\ntraced/a.swc,gold/b.swc\n", ("name",)),
@@ -139,6 +142,25 @@ def test_bad_tables_are_refused_by_line(folders, tmp_path, text, parts):
     assert "pairs.csv" in line
     for part in parts:
         assert part in line
+
+
+@pytest.mark.parametrize("side", ["test", "gold"])
+def test_a_missing_file_of_a_table_is_named_and_the_others_are_scored(folders, tmp_path, side):
+    files = {"test": "traced/b.swc", "gold": "gold/b.swc"} | {side: "none.swc"}
+    table = tmp_path / "pairs.csv"
+    row = "{test},{gold}\n".format(**files)
+    table.write_text(f"test,gold\n{row}traced/a.swc,gold/a.swc\n")
+    result = run(table, "--json")
+    assert result.exit_code == 2
+    missing, scored = json.loads(result.stdout)["cases"]
+    assert "pairs.csv, line 2" in missing["problem"] and "none.swc" in missing["problem"]
+    assert scored["esa"] == pytest.approx(0)
+    assert "1 of 2" in result.stderr.splitlines()[-1]
+    compared = run(table, "--baseline", folders[0], "--json")
+    assert compared.exit_code == 2
+    assert json.loads(compared.stdout)["against_baseline"]["esa"]["ties"] == 1
+    table.write_text(f"test,gold\n{row}")
+    assert (run(table).exit_code, run(table).stdout) == (2, "")
 
 
 def test_trees_and_stacks_do_not_share_a_table(folders, tmp_path):
@@ -162,6 +184,16 @@ def test_csv_has_a_row_a_case(folders):
     single = run(folders[0] / "b.swc", folders[1] / "a.swc", "--csv")
     (row,) = csv.DictReader(io.StringIO(single.stdout))
     assert float(row["esa"]) == pytest.approx(3)
+
+
+def test_counts_are_whole_in_a_case_and_not_in_a_mean(folders):
+    """The trace of b falls into two pieces 20 voxels apart; a and c are whole."""
+    text = "1 3 10 20 10 1 -1\n2 3 20 20 10 1 1\n3 3 40 25 10 1 -1\n4 3 50 30 10 1 3\n"
+    (folders[0] / "b.swc").write_text(text)
+    table = run(*folders, "--details").stdout
+    lines = [line.split() for line in table[table.index("SSD") :].splitlines()]
+    column = {line[0]: line[4] for line in lines if len(line) > 4}
+    assert [column[name] for name in ("a", "b", "c", "mean")] == ["0", "1", "0", "0.3"]
 
 
 def test_json_and_csv_exclude_each_other(folders):

@@ -23,14 +23,15 @@ def plain(tmp_path):
 @pytest.mark.parametrize(
     ("content", "line", "cure"),
     {
-        "empty": ("", None, "expected rows"),
-        "comments only": ("# nothing\n", None, "expected rows"),
+        "empty": ("", None, "leave the file out"),
+        "comments only": ("# nothing\n", None, "leave the file out"),
         "a cycle": ("1 1 0 0 0 1 -1\n2 3 0 0 1 1 3\n3 3 0 0 2 1 2\n", 2, "parent -1"),
         "a missing parent": ("1 1 0 0 0 1 -1\n2 3 0 0 1 1 9\n", 2, "-1 for a root"),
         "a duplicate id": ("1 1 0 0 0 1 -1\n# c\n1 3 0 0 1 1 -1\n", 3, "its own id"),
         "a parent of itself": ("1 1 0 0 0 1 -1\n2 3 0 0 1 1 2\n", 2, "-1 for a root"),
         "NaN": ("1 1 0 0 0 1 -1\n2 3 0 nan 1 1 1\n", 2, "remove the row"),
         "text in a column": ("1 1 0 0 0 1 -1\n2 3 0 zero 1 1 1\n", 2, "remove the row"),
+        "semicolons": ("1;1;0;0;0;1;-1\n", 1, "blanks or commas"),
         "too few columns": ("1 1 0 0 0 1 -1\n2 3 0 0 1 1\n", 2, "remove the row"),
     }.values(),
 )

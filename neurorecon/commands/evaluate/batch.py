@@ -134,16 +134,18 @@ def score_batch(
 
 
 def _comparison(cases: Sequence[Case], config: EvaluateConfig) -> Comparison:
-    kinds = {kind_of(case.test) for case in cases}
+    kinds = {kind_of(case.test) for case in cases if not case.problem}
     if len(kinds) > 1:
         raise InputError("some cases score trees and some score stacks; score them in two runs")
-    if kinds == {"tree"}:
+    if "stack" not in kinds:
         return "tree"
     return "labels" if config.labels else "mask"
 
 
 def _scored(case: Case, config: EvaluateConfig, on_case: Callable[[Case], None]) -> Scored:
     on_case(case)
+    if case.problem:
+        return Scored(case, {}, case.problem)
     try:
         return Scored(
             case, flat_record(evaluate([case.test], [case.gold], _config_of(case, config)))

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from neurorecon.errors import InputError
-from neurorecon.io.pairs import file_of_row, swc_unit_of_row, table_rows, voxel_size_of_row
+from neurorecon.io.pairs import (
+    Row,
+    file_of_row,
+    path_of_row,
+    swc_unit_of_row,
+    table_rows,
+    voxel_size_of_row,
+)
 from neurorecon.io.stack import SUFFIXES, stack_stem
 from neurorecon.volume import Unit
 
@@ -29,6 +36,7 @@ class Case:
     """Two files to compare.
 
     swc_units, voxel_size_zyx: what a row of a CSV says about this case; None where it does not.
+    problem: why it cannot be scored: a file that does not exist; None where both do.
     """
 
     name: str
@@ -36,6 +44,7 @@ class Case:
     gold: Path
     swc_units: Unit | None = None
     voxel_size_zyx: tuple[float, float, float] | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,13 @@ def cases_in_table(path: Path) -> Cases:
 
     The columns `name`, `swc_units` (`um` or `voxel`) and `voxel_size` ("z,y,x" in µm) may follow.
 
-    Raises InputError where the table cannot be read, a file is missing or a cell not understood.
+    A missing file is the problem of its case, as a broken one is.
+
+    Raises InputError where the table cannot be read or a cell is not understood.
     """
     cases = []
     for line, row in table_rows(path, CSV_COLUMNS):
-        test, gold = (file_of_row(path, line, row, column) for column in CSV_COLUMNS)
+        test, gold = (path_of_row(path, line, row, column) for column in CSV_COLUMNS)
         cases.append(
             Case(
                 name=(row.get("name") or "").strip() or _stem(test),
@@ -85,6 +96,7 @@ def cases_in_table(path: Path) -> Cases:
                 gold=gold,
                 swc_units=swc_unit_of_row(path, line, row),
                 voxel_size_zyx=voxel_size_of_row(path, line, row),
+                problem=_missing(path, line, row),
             )
         )
     again = [name for name, count in Counter(case.name for case in cases).items() if count > 1]
@@ -93,6 +105,15 @@ def cases_in_table(path: Path) -> Cases:
             f"{path}: {again[0]} names several cases; give each its own in a column `name`"
         )
     return Cases(cases)
+
+
+def _missing(path: Path, line: int, row: Row) -> str | None:
+    try:
+        for column in CSV_COLUMNS:
+            file_of_row(path, line, row, column)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def match_files(test: str, gold: str) -> Cases:
@@ -130,7 +151,9 @@ def match_baseline(source: str, cases: Sequence[Case]) -> Cases:
             f"{cases[0].name}, ...); rename them"
         )
     return Cases(
-        cases=[replace(of_case[there], test=found[name]) for name, there in pairs.items()],
+        cases=[
+            replace(of_case[there], test=found[name], problem=None) for name, there in pairs.items()
+        ],
         unmatched_test=[path for name, path in found.items() if name not in pairs],
         unmatched_gold=[case.test for case in cases if case.name not in pairs.values()],
     )

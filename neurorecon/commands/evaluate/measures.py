@@ -18,13 +18,15 @@ class Measure:
     key: its name in a record.
     heading: what a table calls it.
     better: whether high or low values are good.
-    digits: after the decimal point, in tables; counts have one, for their means.
+    digits: after the decimal point, in tables.
+    whole: it counts something: without decimals in a single case, unlike a mean over cases.
     """
 
     key: str
     heading: str
     better: Better
     digits: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Measures:
 _RUNS = (
     Measure("run_length_share", "ERL/length", "high", 3),
     Measure("edge_accuracy", "edges", "high", 3),
-    Measure("splits", "splits", "low", 1),
-    Measure("merges", "merges", "low", 1),
+    Measure("splits", "splits", "low", 1, whole=True),
+    Measure("merges", "merges", "low", 1, whole=True),
     Measure("omitted_share", "omitted", "low", 3),
 )
 SLOW = (
@@ -93,7 +95,7 @@ MEASURES: dict[Comparison, Measures] = {
             Measure("cldice", "clDice", "high", 3),
             Measure("hd95", "HD95", "low", 2),
             Measure("surface_mean", "surface", "low", 2),
-            Measure("betti0_error", "Betti-0", "low", 1),
+            Measure("betti0_error", "Betti-0", "low", 1, whole=True),
             Measure("average_precision", "AP", "high", 3),
         ),
         rest=(
