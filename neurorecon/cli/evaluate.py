@@ -36,6 +36,7 @@ def evaluate(
     sort: options.Sort = None,
     baseline: options.Baseline = None,
     swc_units: options.SwcUnits = SwcUnits.voxel,
+    swc_origin: options.SwcOrigin = options.SwcOriginChoice.recording,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
     image: options.Image = None,
@@ -63,7 +64,14 @@ def evaluate(
     output: Output = "json" if as_json else "csv" if as_csv else "table"
     scoring = TreeScoring(tolerance=tolerance, match_radius=match_radius)
     config = EvaluateConfig(
-        scoring, threshold, swc_units.value, voxel_size, channel, labels=labels, slow=slow
+        scoring,
+        threshold,
+        swc_units.value,
+        voxel_size,
+        channel,
+        labels=labels,
+        slow=slow,
+        swc_origin=swc_origin.value,
     )
     sources = _sources(files, together, labels)
     check_report(report, image, sources if isinstance(sources, tuple) else None, overwrite)
@@ -164,6 +172,8 @@ def _warn(evaluation: Evaluation, golds: Sequence[Path], config: EvaluateConfig)
     from neurorecon.metrics import LARGEST_DETAILED
 
     _warn_of_unit({(comparison_of(evaluation), evaluation.unit)})
+    if evaluation.doubt:
+        warning_line(evaluation.doubt)
     if isinstance(evaluation, TreeEvaluation):
         if evaluation.slow is None and config.slow is None:
             warning_line(
@@ -218,6 +228,9 @@ def _evaluate_many(
     failed = [each.problem for each in (*batch.scored, *batch.baseline) if each.problem]
     for problem in failed:
         warning_line(problem)
+    for doubt in dict.fromkeys(each.doubt for each in (*batch.scored, *batch.baseline)):
+        if doubt:
+            warning_line(doubt)
     _warn_of_unit({(batch.comparison, str(each.record.get("unit"))) for each in batch.scored})
     if output == "json":
         print_batch_json(batch, _settings(config), unmatched)

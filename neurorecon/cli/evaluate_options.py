@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -110,6 +111,24 @@ SwcUnits = Annotated[
     typer.Option(
         "--swc-units",
         help="Unit of coordinates in SWC files that do not say it in a neurorecon header.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+
+
+class SwcOriginChoice(StrEnum):
+    """Where coordinates count from in an SWC file that does not say it."""
+
+    recording = "recording"
+    stack = "stack"
+
+
+SwcOrigin = Annotated[
+    SwcOriginChoice,
+    typer.Option(
+        "--swc-origin",
+        help="Where coordinates count from in SWC files without a neurorecon header: the whole "
+        "recording, or the first voxel of the stack (a crop, a stage position).",
         rich_help_panel=INPUT_PANEL,
     ),
 ]

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from evaluating import FORK, SIZE, fork_in_um, refusal, run, scores
 
+from neurorecon.volume import Grid
+
 
 @pytest.fixture
 def fork(tmp_path):
@@ -140,6 +142,77 @@ def test_slow_scores_are_left_out_of_large_trees_with_a_message(fork, monkeypatc
     assert "--slow" in result.stderr
     assert scores(fork, fork, "--slow")["diadem"] == 1
     assert run(fork, fork, "--no-slow").stderr == ""
+
+
+def test_differences_that_are_rounding_print_as_none(tmp_path):
+    """The same neurite with another root: its radius is summed in another order."""
+    radii = [0.1, 0.2, 0.3, 0.7]
+    rows = [(row, 10 * row, radius) for row, radius in enumerate(radii, 1)]
+    one, other = tmp_path / "one.swc", tmp_path / "other.swc"
+    parents = (-1, 1, 2, 3), (2, 3, 4, -1)
+    for path, above in zip((one, other), parents, strict=True):
+        path.write_text(
+            "".join(
+                f"{row} 3 {x} 0 0 {radius} {up}\n"
+                for (row, x, radius), up in zip(rows, above, strict=True)
+            )
+        )
+    found = scores(one, other)
+    assert abs(found["morphometry_difference_mean_radius"]) < 1e-12
+    for line in run(one, other, "--details").stdout.splitlines():
+        assert "e-" not in line
+
+
+@pytest.mark.parametrize("row", ["2 0 1e300 1 1 1 1", "2 0 9 1 -1e200 1 1", "2 0 9 1 1 1e300 1"])
+def test_numbers_that_overflow_are_refused_in_one_line(tmp_path, row):
+    good, huge = tmp_path / "good.swc", tmp_path / "huge.swc"
+    good.write_text("1 0 1 1 1 1 -1\n2 0 9 1 1 1 1\n")
+    huge.write_text(f"1 0 1 1 1 1 -1\n{row}\n")
+    for pair in ((huge, good), (good, huge)):
+        result = run(*pair, "--voxel-size", *SIZE)
+        assert (result.exit_code, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        assert "huge.swc" in line and "correct it" in line
+
+
+CROP = Grid(SIZE, (100.0, 50.0, 20.0), "um", "test")  # its first voxel is 50, 50, 40
+
+
+def test_a_gold_in_voxels_of_the_whole_recording(fork, tmp_path):
+    """A region of interest keeps the coordinates of the whole; the origin is named."""
+    traced = fork_in_um(tmp_path / "traced.swc", CROP)
+    whole = tmp_path / "whole.swc"
+    whole.write_text("1 3 50 70 60 1 -1\n2 3 70 70 60 1 1\n3 3 90 80 60 1 2\n4 3 90 60 60 1 2\n")
+    for pair in ((traced, whole), (whole, traced)):
+        result = run(*pair, "--json")
+        assert json.loads(result.stdout)["esa"] == pytest.approx(0, abs=1e-3)
+        (warning,) = result.stderr.splitlines()
+        assert "traced.swc lies at 100 50 20 µm" in warning
+        assert "whole.swc" in warning and "--swc-origin stack" in warning
+
+
+def test_a_gold_in_voxels_of_the_stack(fork, tmp_path):
+    """What an annotator sees who opens the crop, or a stack with a stage position."""
+    traced = fork_in_um(tmp_path / "traced.swc", CROP)
+    wrong = run(traced, fork, "--json")
+    assert json.loads(wrong.stdout)["length_f1"] == 0
+    assert "--swc-origin stack" in wrong.stderr
+    for pair in ((traced, fork), (fork, traced), (traced, traced)):
+        result = run(*pair, "--swc-origin", "stack", "--json")
+        assert result.stderr == ""
+        found = json.loads(result.stdout)
+        assert (found["length_f1"], found["esa"]) == (1, pytest.approx(0, abs=1e-3))
+    for folder, file in (("traced", traced), ("gold", fork)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        file.rename(tmp_path / folder / "a.swc")
+    many = run(tmp_path / "traced", tmp_path / "gold", "--json")
+    assert "--swc-origin stack" in many.stderr
+
+
+def test_files_that_say_where_they_lie_leave_no_doubt(fork, tmp_path):
+    here, there = fork_in_um(tmp_path / "a.swc", CROP), fork_in_um(tmp_path / "b.swc")
+    for pair in ((here, here), (here, there), (there, fork)):
+        assert run(*pair).stderr == ""
 
 
 def test_a_coordinate_with_a_typing_error_is_named_not_computed(tmp_path):

@@ -80,6 +80,20 @@ def write_stack(path, grid, background=10, neurite=200):
     return path
 
 
+@pytest.mark.parametrize("name", ["r.txt", "r", "r.swc"])
+def test_a_name_that_browsers_do_not_open_is_refused(pair, tmp_path, name):
+    assert ".html" in refusal(*pair, "--report", tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_trees_that_count_from_the_stack_lie_in_it(pair, report, tmp_path):
+    """The stack's metadata place it at 100, 50, 20 µm; the trees count its voxels."""
+    stack = write_stack(tmp_path / "stack.tif", UM)
+    _, data = page_of(*pair, "--image", stack, "--swc-origin", "stack", report=report)
+    assert data["stack"]
+    assert "--swc-origin" in refusal(*pair, "--image", stack, "--report", tmp_path / "b.html")
+
+
 def test_trees_are_cut_into_matched_missed_and_extra(pair, report):
     _, data = page_of(*pair, report=report)
     gold, test = data["trees"]

@@ -44,6 +44,20 @@ def test_a_set_of_trees_is_scored_as_one_case(golds, tmp_path):
     assert "merges" in table and "neuron 2" in table
 
 
+def test_several_neurons_against_themselves_are_perfect(golds, tmp_path):
+    write_line(golds / "short.swc", 10, 40, 35)
+    found = scores(golds, golds, "--together")
+    assert found["run_length_share"] == pytest.approx(1)
+    assert (found["splits"], found["merges"], found["omitted_share"]) == (0, 0, 0)
+    labels = np.zeros((11, 41, 121), np.uint8)
+    for value, (y, x) in enumerate(((10, 111), (30, 111), (35, 41)), 1):
+        labels[5, y, 10:x] = value
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
+    found = scores(tmp_path / "labels.tif", golds, "--labels")
+    assert found["run_length_share"] == pytest.approx(1)
+    assert [neuron["run_length_share"] for neuron in found["neurons"]] == [1, 1, 1]
+
+
 def test_folders_and_files_may_be_mixed_in_one_case(golds, tmp_path):
     together = tmp_path / "all.swc"
     together.write_text("1 3 10 10 5 1 -1\n2 3 110 10 5 1 1\n3 3 10 30 5 1 -1\n4 3 110 30 5 1 3\n")

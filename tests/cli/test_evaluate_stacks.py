@@ -52,6 +52,21 @@ def test_a_probability_against_a_mask(tmp_path):
     assert low["test_voxels"] == gold.size
 
 
+def test_a_gold_tree_in_voxels_of_a_stack_that_lies_elsewhere(fork, tmp_path):
+    """The origin is 5, 4, 8 voxels: the tree is taken for one of the whole, or of the stack."""
+    grid = Grid(SIZE, (10.0, 4.0, 4.0), "um", "test")
+    write_probability(tmp_path / "mask.tif", fork_mask().astype(np.uint8), grid)
+    whole = run(tmp_path / "mask.tif", fork, "--json")
+    assert json.loads(whole.stdout)["dice"] < 0.2
+    assert "--swc-origin stack" in whole.stderr
+    found = run(tmp_path / "mask.tif", fork, "--swc-origin", "stack", "--json")
+    assert json.loads(found.stdout)["dice"] > 0.95
+    assert found.stderr == ""
+    labels = run(tmp_path / "mask.tif", fork, "--labels", "--swc-origin", "stack", "--json")
+    assert json.loads(labels.stdout)["run_length_share"] == 1
+    assert "lies at 10 4 4 µm" in run(tmp_path / "mask.tif", fork, "--labels").stderr
+
+
 def test_a_probability_has_a_curve_with_its_best_point(tmp_path):
     gold = fork_mask()
     probability = np.where(gold, 90, 40).astype(np.uint8)

@@ -24,11 +24,12 @@ from neurorecon.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A case and its scores; `problem` says why there are none."""
+    """A case and its scores; `problem` says why there are none, `doubt` what is not known."""
 
     case: Case
     record: Record
     problem: str | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +148,10 @@ def _scored(case: Case, config: EvaluateConfig, on_case: Callable[[Case], None])
     if case.problem:
         return Scored(case, {}, case.problem)
     try:
-        return Scored(
-            case, flat_record(evaluate([case.test], [case.gold], _config_of(case, config)))
-        )
+        evaluation = evaluate([case.test], [case.gold], _config_of(case, config))
     except InputError as error:
         return Scored(case, {}, str(error))
+    return Scored(case, flat_record(evaluation), doubt=evaluation.doubt)
 
 
 def _config_of(case: Case, config: EvaluateConfig) -> EvaluateConfig:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from neurorecon.metrics.tree import TreeScoring
 from neurorecon.volume import Unit
 
 VoxelSize = tuple[float, float, float]
+SwcOrigin = Literal["recording", "stack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class EvaluateConfig:
     labels: TEST is a label volume, each value one neuron: nothing in a stack of numbers says it.
     slow: whether to compute DIADEM, NBLAST and persistence; None: if both trees have no more nodes
         than it takes seconds for.
+    swc_origin: where coordinates of SWC files that do not say it count from: a region of interest
+        keeps those of the whole recording, annotators of a crop count from its first voxel.
     """
 
     scoring: TreeScoring = field(default_factory=TreeScoring)
@@ -31,3 +35,4 @@ class EvaluateConfig:
     channel: int | None = None
     labels: bool = False
     slow: bool | None = None
+    swc_origin: SwcOrigin = "recording"

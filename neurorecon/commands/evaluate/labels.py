@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurorecon.commands.evaluate.config import EvaluateConfig
-from neurorecon.commands.evaluate.stacks import open_test, tree_in_stack
+from neurorecon.commands.evaluate.stacks import doubt_about, open_test, tree_in_stack
 from neurorecon.errors import InputError
 from neurorecon.io.ondisk import VoxelsOnDisk
 from neurorecon.metrics.run_length import RunComparison, runs_in_volume
@@ -16,11 +16,15 @@ from neurorecon.volume import Grid, Unit
 
 @dataclass(frozen=True, slots=True)
 class LabelEvaluation:
-    """golds: the files, in the order of `runs.neurons`; lengths are in voxels."""
+    """golds: the files, in the order of `runs.neurons`; lengths are in voxels.
+
+    doubt: what is not known about where the golds lie, for the user; empty: nothing.
+    """
 
     golds: tuple[Path, ...]
     runs: RunComparison
     grid: Grid
+    doubt: str
 
     @property
     def unit(self) -> Unit:
@@ -45,8 +49,9 @@ def evaluate_labels(test: Path, golds: Sequence[Path], config: EvaluateConfig) -
             )
             if not inside.all(axis=1).any():
                 raise InputError(
-                    f"{gold} lies outside of {test}; check --swc-units and --voxel-size, or "
-                    "whether they belong together"
+                    f"{gold} lies outside of {test}; check --swc-units, --swc-origin and "
+                    "--voxel-size, or whether they belong together"
                 )
         runs = runs_in_volume(trees, VoxelsOnDisk(opened), config.scoring.step)
-        return LabelEvaluation(tuple(golds), runs, opened.grid)
+        doubt = doubt_about(test, opened.grid, golds, config)
+        return LabelEvaluation(tuple(golds), runs, opened.grid, doubt)

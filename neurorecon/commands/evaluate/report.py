@@ -76,7 +76,7 @@ def _page(
             stack = opened.enter_context(
                 open_stack(files.image, voxel_size_zyx=size, channel=config.channel)
             )
-        frame = _frame(evaluation, stack)
+        frame = _frame(evaluation, stack, config)
         pictures = None if stack is None else _pictures(stack, evaluation.gold, frame)
     names = {"test": files.tests, "gold": files.golds, "stack": [files.image] * (stack is not None)}
     distance = f"{config.scoring.tolerance:g} {unit_sign(evaluation.unit)}"
@@ -99,10 +99,11 @@ def _known_size(grid: Grid) -> tuple[float, float, float] | None:
     return grid.voxel_size_zyx if grid.unit == "um" else None
 
 
-def _frame(evaluation: TreeEvaluation, stack: OpenStack | None) -> Grid:
+def _frame(evaluation: TreeEvaluation, stack: OpenStack | None, config: EvaluateConfig) -> Grid:
     """From the coordinates that were scored to those of the page: µm wherever a size is known.
 
-    Voxels are those of the whole stack, so the frame has no origin.
+    Voxels are those of the whole recording, so the frame has no origin; unless they count from the
+    stack's first one.
     """
     if evaluation.unit == "um":
         if stack is not None and stack.grid.unit != "um":
@@ -111,6 +112,8 @@ def _frame(evaluation: TreeEvaluation, stack: OpenStack | None) -> Grid:
                 "--voxel-size Z Y X, or --swc-units voxel if the coordinates are voxels"
             )
         return _AS_IT_IS
+    if stack is not None and config.swc_origin == "stack":
+        return stack.grid
     if evaluation.grid.unit == "um" or stack is None:
         return evaluation.grid
     return Grid(stack.grid.voxel_size_zyx, unit=stack.grid.unit, source=stack.grid.source)
@@ -121,8 +124,8 @@ def _pictures(stack: OpenStack, gold: Morphology, frame: Grid) -> StackPictures:
     inside = (index > -0.5) & (index < np.asarray(stack.shape_zyx) - 0.5)
     if not inside.all(axis=1).any():
         raise InputError(
-            f"the gold tree lies outside of {stack.name}; check --swc-units and --voxel-size, or "
-            "whether they belong together"
+            f"the gold tree lies outside of {stack.name}; check --swc-units, --swc-origin and "
+            "--voxel-size, or whether they belong together"
         )
 
     def check(values: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.commands.evaluate.config import EvaluateConfig
+from neurorecon.commands.evaluate.reading import doubt_in_stack, read_tree
 from neurorecon.errors import InputError
 from neurorecon.geometry import in_voxels
 from neurorecon.io.ondisk import VoxelsOnDisk
 from neurorecon.io.stack import OpenStack, check_values, open_stack
-from neurorecon.io.swc import read_swc
+from neurorecon.io.swc import read_swc_header
 from neurorecon.metrics.blocks import Box, Reader, first_of
 from neurorecon.metrics.curve import ThresholdCurve, threshold_curve
 from neurorecon.metrics.masks import Mask, StackValues, check_shapes, scan_values, tree_mask
@@ -35,12 +36,14 @@ class MaskEvaluation:
     grid: of the stacks; its unit is that of every distance.
     curve: where the test is a probability.
     outside: share of the gold tree's nodes that lie outside of the stack; 0 without a tree.
+    doubt: what is not known about where the tree lies, for the user; empty: nothing.
     """
 
     scores: MaskScores
     grid: Grid
     curve: ThresholdCurve | None
     outside: float = 0.0
+    doubt: str = ""
 
     @property
     def unit(self) -> Unit:
@@ -98,23 +101,36 @@ def evaluate_stack_and_tree(test: Path, gold: Path, config: EvaluateConfig) -> M
         evaluation = _score(stack, drawn, stack.grid, config.threshold)
     if not evaluation.scores.gold_voxels:
         raise InputError(
-            f"{gold} lies outside of {test}; check --swc-units and --voxel-size, or whether they "
-            "belong together"
+            f"{gold} lies outside of {test}; check --swc-units, --swc-origin and --voxel-size, or "
+            "whether they belong together"
         )
     index = np.rint(tree.point_zyx)
     outside = ((index < 0) | (index >= opened.shape_zyx)).any(axis=1)
-    return replace(evaluation, outside=float(outside.mean()))
+    return replace(
+        evaluation,
+        outside=float(outside.mean()),
+        doubt=doubt_about(test, stack.grid, [gold], config),
+    )
 
 
 def tree_in_stack(stack: Path, opened: OpenStack, path: Path, config: EvaluateConfig) -> Morphology:
     """The tree of an SWC file in voxel indices of an open stack."""
-    tree = read_swc(path, config.swc_units)
+    tree = read_tree(path, config)
     if tree.unit == "um" and opened.grid.unit == "voxel":
         raise InputError(
             f"{path} is in µm and the voxel size of {stack} is unknown; give --voxel-size Z Y X, "
             "or --swc-units voxel if the coordinates are voxels"
         )
-    return in_voxels(tree, opened.grid)
+    from_stack = config.swc_origin == "stack" and read_swc_header(path).origin_zyx is None
+    return in_voxels(
+        tree, replace(opened.grid, origin_zyx=(0.0,) * 3) if from_stack else opened.grid
+    )
+
+
+def doubt_about(stack: Path, grid: Grid, golds: Sequence[Path], config: EvaluateConfig) -> str:
+    """What is not known about where the trees lie in a stack."""
+    silent = [gold for gold in golds if read_swc_header(gold).origin_zyx is None]
+    return doubt_in_stack(stack, grid.origin_zyx, grid.unit, silent, config)
 
 
 def open_test(path: Path, config: EvaluateConfig) -> AbstractContextManager[OpenStack]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from neurorecon.commands.evaluate.config import EvaluateConfig, VoxelSize
+from neurorecon.commands.evaluate.reading import doubts, read_tree
 from neurorecon.errors import InputError
 from neurorecon.geometry import in_voxels
-from neurorecon.io.swc import SwcHeader, read_swc, read_swc_header
+from neurorecon.io.swc import SwcHeader, read_swc_header
 from neurorecon.io.tiff_grid import Placement, make_grid
 from neurorecon.metrics import LARGEST_DETAILED
 from neurorecon.metrics.blast import NblastScores, nblast
@@ -59,6 +60,7 @@ class TreeEvaluation:
     runs: of each gold file, and of all.
     morphometry: in µm where the voxel size is known, else in the unit of the trees.
     slow: None where they were left out.
+    doubt: what is not known about where the trees lie, for the user; empty: nothing.
     """
 
     test: Morphology
@@ -70,6 +72,7 @@ class TreeEvaluation:
     runs: RunComparison
     morphometry: MorphometryPair
     slow: SlowScores | None
+    doubt: str
 
     @property
     def unit(self) -> Unit:
@@ -89,7 +92,9 @@ def evaluate_trees(
 
     Each gold file is one neuron, and each tree of a test file one segment, for splits and merges.
     """
-    trees, grid = read_trees([*tests, *golds], config)
+    paths = [*tests, *golds]
+    headers = [read_swc_header(path) for path in paths]
+    trees, grid = read_trees(paths, headers, config)
     test, gold = joined(trees[: len(tests)]), joined(trees[len(tests) :])
     limits = config.scoring
     slow = config.slow
@@ -113,6 +118,7 @@ def evaluate_trees(
         ),
         morphometry=compare_morphometry(in_um(test, grid), in_um(gold, grid)),
         slow=_slow_scores(test, gold, grid) if slow else None,
+        doubt=doubts(paths, headers, config),
     )
 
 
@@ -140,17 +146,25 @@ def in_um(tree: Morphology, grid: Grid) -> Morphology:
     )
 
 
-def read_trees(paths: Sequence[Path], config: EvaluateConfig) -> tuple[list[Morphology], Grid]:
+def read_trees(
+    paths: Sequence[Path], headers: Sequence[SwcHeader], config: EvaluateConfig
+) -> tuple[list[Morphology], Grid]:
     """Trees in one frame: in voxels wherever the coordinates or the voxel size allow it.
 
     The last files decide the voxel size before the others: they are the golds, so that several
-    tests share one frame.
+    tests share one frame. Voxels are those of the whole recording, or with `swc_origin` "stack"
+    each file's count from the first voxel of the stack that its header names.
 
     Raises InputError where units differ, or a tree is longer than any neuron.
     """
-    trees = [read_swc(path, config.swc_units) for path in paths]
-    size = config.voxel_size_zyx or _size_in_um([read_swc_header(path) for path in paths[::-1]])
+    trees = [read_tree(path, config) for path in paths]
+    size = config.voxel_size_zyx or _size_in_um(headers[::-1])
     grid = Grid() if size is None else make_grid(Placement(), size)
+    if config.swc_origin == "stack":
+        trees = [
+            replace(tree, point_zyx=tree.point_zyx - (header.origin_zyx or 0.0))
+            for tree, header in zip(trees, headers, strict=True)
+        ]
     if size is not None:
         trees = [in_voxels(tree, grid) for tree in trees]
     for path, tree in zip(paths, trees, strict=True):
