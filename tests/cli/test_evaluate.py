@@ -145,22 +145,18 @@ def test_slow_scores_are_left_out_of_large_trees_with_a_message(fork, monkeypatc
 
 
 def test_differences_that_are_rounding_print_as_none(tmp_path):
-    """The same neurite with another root: its radius is summed in another order."""
-    radii = [0.1, 0.2, 0.3, 0.7]
-    rows = [(row, 10 * row, radius) for row, radius in enumerate(radii, 1)]
-    one, other = tmp_path / "one.swc", tmp_path / "other.swc"
-    parents = (-1, 1, 2, 3), (2, 3, 4, -1)
-    for path, above in zip((one, other), parents, strict=True):
-        path.write_text(
-            "".join(
-                f"{row} 3 {x} 0 0 {radius} {up}\n"
-                for (row, x, radius), up in zip(rows, above, strict=True)
-            )
-        )
-    found = scores(one, other)
-    assert abs(found["morphometry_difference_mean_radius"]) < 1e-12
-    for line in run(one, other, "--details").stdout.splitlines():
-        assert "e-" not in line
+    """One neurite of radius 0.7, in one edge and in five: its mean radius is summed otherwise."""
+    one, five = tmp_path / "one.swc", tmp_path / "five.swc"
+    for path, places in ((one, (0, 30)), (five, (0, 6, 12, 18, 24, 30))):
+        rows = ((row, x, row - 1 or -1) for row, x in enumerate(places, 1))
+        path.write_text("".join(f"{row} 3 {x} 0 0 0.7 {parent}\n" for row, x, parent in rows))
+    assert 0 < abs(scores(five, one)["morphometry_difference_mean_radius"]) < 1e-12
+    (line,) = [
+        line
+        for line in run(five, one, "--details").stdout.splitlines()
+        if "radius (" in line and "mean" in line
+    ]
+    assert line.split()[-1] == "+0"
 
 
 @pytest.mark.parametrize("row", ["2 0 1e300 1 1 1 1", "2 0 9 1 -1e200 1 1", "2 0 9 1 1 1e300 1"])
