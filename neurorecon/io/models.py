@@ -60,8 +60,8 @@ def find_model(name_or_path: str) -> Path:
     names = ", ".join(known) or "none"
     raise InputError(
         f"no model {name_or_path!r}: neither a file nor the name of a model (there are: {names}); "
-        "`neurorecon models` lists them, and a .safetensors file that `train` wrote can be given "
-        "by its path"
+        "`neurorecon models` lists them, and a .safetensors file that `neurorecon train` wrote can "
+        "be given by its path"
     )
 
 

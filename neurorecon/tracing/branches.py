@@ -21,7 +21,7 @@ from scipy.spatial import KDTree
 
 from neurorecon.tracing.paths import PathForest, longest_branches
 
-# Margins are in smallest voxel sizes.
+# Margins are in voxels.
 _LEAST_MARGIN = 1.0  # as rough as any surface of voxels
 _MOST_MARGIN = 6.0
 _USUAL_MARGIN = 2.0  # where too few branches tell
@@ -46,18 +46,18 @@ def margin_of(
     forest: PathForest,
     point_zyx: NDArray[np.float64],
     radius: NDArray[np.float64],
-    smallest: float,
+    voxel: float,
 ) -> float:
     """How far bumps of the foreground stick out of its radii, in the unit of the points.
 
-    point_zyx, radius: as in `significant_paths`. smallest: the smallest voxel size.
+    point_zyx, radius: as in `significant_paths`. voxel: the middle one of the three voxel sizes.
     """
 
     def lasting(least: float, most: float) -> float:
         """The lowest margin from `least` on at which branches stay, or `most`."""
-        reach = (_MOST_MARGIN + 1.0) * smallest
-        found = significant_paths(forest, point_zyx, radius, least * smallest, reach=reach)
-        out = found.prominence / smallest
+        reach = (_MOST_MARGIN + 1.0) * voxel
+        found = significant_paths(forest, point_zyx, radius, least * voxel, reach=reach)
+        out = found.prominence / voxel
         if len(out) < _FEWEST:
             return _USUAL_MARGIN
         margin = least
@@ -70,7 +70,7 @@ def margin_of(
     margin = lasting(_USUAL_MARGIN, _MOST_MARGIN)
     if margin == _USUAL_MARGIN:  # where bumps are many, the many that are lower need not be found
         margin = lasting(_LEAST_MARGIN, _USUAL_MARGIN)
-    return margin * smallest
+    return margin * voxel
 
 
 def significant_paths(

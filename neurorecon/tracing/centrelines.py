@@ -56,7 +56,8 @@ def centrelines(
     radius = config.cover_scale * depth
     margin = config.min_branch
     if margin is None:
-        margin = margin_of(forest, paths.voxel, radius, smallest)
+        # A surface is as rough as the voxels that it is made of: not as their shortest side.
+        margin = margin_of(forest, paths.voxel, radius, float(np.median(paths.voxel_size)))
     kept = significant_paths(forest, paths.voxel, radius, margin).kept
     rings = closed_rings(foreground, forest, kept, paths.central, radius + margin)
     ends = rings.closures.ravel()

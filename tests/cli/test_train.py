@@ -283,8 +283,14 @@ def test_two_processes_train_what_one_does_with_the_doubled_batch(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(together)]
+    for one, other in zip(
+        *(_figures(tmp_path / f"{name}_log") for name in ("alone", "together")), strict=True
+    ):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
+    # Adam divides by the size of a gradient, which makes rounding larger where that is small.
+    step = 1e-3
     weights, wanted = load_file(together), load_file(alone)
     start = load_file(small_model)
     for name in wanted:
-        np.testing.assert_allclose(weights[name], wanted[name], atol=2e-5, rtol=1e-3)
-    assert any((weights[name] != start[name]).any() for name in wanted)
+        np.testing.assert_allclose(weights[name], wanted[name], atol=0.2 * step, rtol=1e-3)
+    assert max(np.abs(weights[name] - start[name]).max() for name in wanted) > 2 * step
