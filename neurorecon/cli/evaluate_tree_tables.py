@@ -91,12 +91,14 @@ def run_table(runs: RunComparison, names: Sequence[str], unit: str) -> Table:
     from rich.text import Text
 
     table = plain_table(
-        "run length", "ERL", "length", "splits", "merges", "omitted", "split", "merged"
+        "run length", "ERL", "length", "share", "splits", "merges", "omitted", "split", "merged"
     )
     rows = [*zip(names, runs.neurons, strict=False), ("all", runs.total)]
     for name, scores in rows:
         table.add_row(Text(name), *_run_cells(scores))  # a plain string could hold markup
-    table.caption = f"ERL, length: {sign_of(unit)}; omitted, split, merged: share of edges"
+    table.caption = (
+        f"ERL, length: {sign_of(unit)}; share: ERL by length; omitted, split, merged: of the edges"
+    )
     return table
 
 
@@ -106,6 +108,7 @@ def _run_cells(scores: RunScores) -> list[str]:
     return [
         f"{scores.run_length:.1f}",
         f"{scores.length:.1f}",
+        f"{scores.normalized_run_length:.3f}",
         str(scores.splits),
         str(scores.merges),
         *(f"{count / edges:.3f}" for count in errors),

@@ -48,6 +48,9 @@ def test_several_neurons_against_themselves_are_perfect(golds, tmp_path):
     write_line(golds / "short.swc", 10, 40, 35)
     found = scores(golds, golds, "--together")
     assert found["run_length_share"] == pytest.approx(1)
+    table = run(golds, golds, "--together", "--details").stdout
+    (line,) = [line for line in table.splitlines() if line.split()[:1] == ["all"]]
+    assert line.split()[2:4] == ["230.0", "1.000"]  # length and share of all three
     assert (found["splits"], found["merges"], found["omitted_share"]) == (0, 0, 0)
     labels = np.zeros((11, 41, 121), np.uint8)
     for value, (y, x) in enumerate(((10, 111), (30, 111), (35, 41)), 1):
