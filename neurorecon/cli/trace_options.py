@@ -152,7 +152,7 @@ MinBranch = Annotated[
         metavar="UM",
         min=0.0,
         help="Shortest side branch that is kept, as far as it sticks out of its parent.",
-        show_default="as far as the surface is rough: 1 to 6 times the middle one of the three voxel sizes",
+        show_default="as far as the surface is rough: 1 to 6 times the middle voxel size",
         rich_help_panel=TRACING_PANEL,
     ),
 ]

@@ -287,10 +287,11 @@ def test_two_processes_train_what_one_does_with_the_doubled_batch(
         *(_figures(tmp_path / f"{name}_log") for name in ("alone", "together")), strict=True
     ):
         assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
-    # Adam divides by the size of a gradient, which makes rounding larger where that is small.
-    step = 1e-3
-    weights, wanted = load_file(together), load_file(alone)
-    start = load_file(small_model)
-    for name in wanted:
-        np.testing.assert_allclose(weights[name], wanted[name], atol=0.2 * step, rtol=1e-3)
-    assert max(np.abs(weights[name] - start[name]).max() for name in wanted) > 2 * step
+    # Adam divides by the size of a gradient: where that is next to nothing, rounding decides.
+    weights, wanted, start = (load_file(path) for path in (together, alone, small_model))
+    apart, moved = (
+        np.concatenate([np.abs(weights[name] - other[name]).ravel() for name in other])
+        for other in (wanted, start)
+    )
+    assert (apart > 2e-5).mean() < 0.01
+    assert (moved > 2e-5).mean() > 0.5
