@@ -96,9 +96,7 @@ def run_table(runs: RunComparison, names: Sequence[str], unit: str) -> Table:
     rows = [*zip(names, runs.neurons, strict=False), ("all", runs.total)]
     for name, scores in rows:
         table.add_row(Text(name), *_run_cells(scores))  # a plain string could hold markup
-    table.caption = (
-        f"ERL, length: {sign_of(unit)}; share: ERL by length; omitted, split, merged: of the edges"
-    )
+    table.caption = f"ERL, length: {sign_of(unit)}; share: ERL/length; last three: of the edges"
     return table
 
 
