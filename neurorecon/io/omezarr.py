@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.errors import InputError, NeuroreconError
+from neurorecon.errors import InputError
+from neurorecon.io.damage import damage_reported
 from neurorecon.io.roi import Box
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import MaybeTriple, Placement, um_per_unit
@@ -64,7 +65,7 @@ class OpenZarr:
         where[plan.z], where[plan.y], where[plan.x] = box
         if plan.channel is not None:
             where[plan.channel] = plan.channel_index
-        with _damage_reported(self.name):
+        with damage_reported(self.name):
             values = np.asarray(self._array[tuple(where)])
         # (spatial axes in the store's order) -> (Z, Y, X)
         order = np.argsort(np.argsort([plan.z, plan.y, plan.x]))
@@ -81,7 +82,7 @@ def open_zarr(folder: Path) -> Iterator[OpenZarr]:
     name = str(folder)
     if not any((folder / mark).is_file() for mark in _MARKS):
         raise InputError(f"{name} is a directory; give one TIFF file or one OME-Zarr image")
-    with _damage_reported(name):
+    with damage_reported(name):
         group, level = _image(folder)
         image = _multiscales(group)
         array = _array_of(folder, group, level, image)
@@ -191,19 +192,3 @@ def _checked_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _codec_name(codec: Any) -> str:
     return str(getattr(codec, "codec_id", type(codec).__name__.removesuffix("Codec").lower()))
-
-
-@contextmanager
-def _damage_reported(name: str) -> Iterator[None]:
-    """Whatever zarr and its codecs raise on a damaged store, as one InputError."""
-    try:
-        yield
-    except NeuroreconError:
-        raise
-    except MemoryError as error:
-        raise NeuroreconError(
-            f"{name} does not fit in memory ({error}); read a part of it with --roi"
-        ) from error
-    except Exception as error:  # every codec has its own kind
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise InputError(f"{name} is damaged ({reason}); copy or export it again") from error

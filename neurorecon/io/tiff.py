@@ -14,7 +14,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from neurorecon.errors import InputError, NeuroreconError
+from neurorecon.errors import InputError
+from neurorecon.io.damage import COPY_AGAIN, damage_reported
 from neurorecon.io.roi import Box
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import Placement, find_placement
@@ -23,7 +24,6 @@ from neurorecon.io.tiff_grid import Placement, find_placement
 PROBABILITY_NAME = "neurite probability"
 
 _CONVERT = "neurorecon reads TIFF and OME-Zarr; convert it (in Fiji: File > Save As > Tiff)"
-_COPY_AGAIN = "copy or export it again"
 # Deflate and LZW reach 1000 to 3000 on an empty stack, zstd some 10,000; beyond is a lying header.
 _MOST_BYTES_PER_STORED = 100_000
 
@@ -60,7 +60,7 @@ class OpenTiff:
 
     def placement(self, shape_zyx: tuple[int, int, int]) -> Placement:
         """What the metadata say about voxel size and origin."""
-        with _damage_reported(self.name):
+        with damage_reported(self.name):
             return find_placement(self._file, shape_zyx)
 
     def read(self, plan: AxisPlan, box: Box) -> NDArray[Any]:
@@ -74,7 +74,7 @@ class OpenTiff:
         where[plan.z], where[plan.y], where[plan.x] = box
         if plan.channel is not None:
             where[plan.channel] = plan.channel_index
-        with _damage_reported(self.name):
+        with damage_reported(self.name):
             cropped = self._crop(tuple(where), plan)
         # (spatial axes in the file's order) -> (Z, Y, X)
         order = np.argsort(np.argsort([plan.z, plan.y, plan.x]))
@@ -120,7 +120,7 @@ def open_tiff(source: Path | BinaryIO) -> Iterator[OpenTiff]:
     """
     name, opened = _open(source)
     with _quiet_tifffile(), opened:
-        with _damage_reported(name):
+        with damage_reported(name):
             _refuse_truncated(name, opened)
             series = _only_series(name, opened)
             axes, shape = series.get_axes(False), series.get_shape(False)
@@ -148,12 +148,12 @@ def _open(source: Path | BinaryIO) -> tuple[str, tifffile.TiffFile]:
         raise InputError(f"cannot read {name}: {error.strerror or error}") from error
     except tifffile.TiffFileError as error:
         if not str(error).startswith("not a TIFF"):
-            raise InputError(f"{name} is damaged ({error}); {_COPY_AGAIN}") from error
+            raise InputError(f"{name} is damaged ({error}); {COPY_AGAIN}") from error
         empty = _is_empty(stream)
         found = "is empty" if empty else "is not a TIFF file"
-        raise InputError(f"{name} {found}; {_COPY_AGAIN if empty else _CONVERT}") from error
+        raise InputError(f"{name} {found}; {COPY_AGAIN if empty else _CONVERT}") from error
     except Exception as error:  # tifffile raises anything on a file that is not whole
-        raise InputError(f"{name} is damaged ({error}); {_COPY_AGAIN}") from error
+        raise InputError(f"{name} is damaged ({error}); {COPY_AGAIN}") from error
 
 
 def _is_empty(stream: Path | BinaryIO) -> bool:
@@ -174,22 +174,6 @@ def _quiet_tifffile() -> Iterator[None]:
         logger.setLevel(before)
 
 
-@contextmanager
-def _damage_reported(name: str) -> Iterator[None]:
-    """Whatever tifffile and the codecs raise on a damaged file, as one InputError."""
-    try:
-        yield
-    except NeuroreconError:
-        raise
-    except MemoryError as error:
-        raise NeuroreconError(
-            f"{name} does not fit in memory ({error}); read a part of it with --roi"
-        ) from error
-    except Exception as error:  # every codec has its own kind
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise InputError(f"{name} is damaged or cut off ({reason}); {_COPY_AGAIN}") from error
-
-
 def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:
     """tifffile takes a file whose chain of pages breaks for one with fewer pages."""
     pages = tif.pages
@@ -200,7 +184,7 @@ def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:
     if len(following) < tif.tiff.offsetsize or any(following):  # a whole chain ends with zeros
         raise InputError(
             f"{name} is cut off or damaged after page {count} (the next page lies outside the "
-            f"file); {_COPY_AGAIN}"
+            f"file); {COPY_AGAIN}"
         )
 
 
@@ -246,11 +230,11 @@ def _refuse_missing_data(
     if series.dataoffset is not None:
         parts = [(series.dataoffset, series.nbytes, tif.filehandle.size)]
     if any(offset + count > size for offset, count, size in parts):
-        raise InputError(f"{name} is cut off (data beyond its end); {_COPY_AGAIN}")
+        raise InputError(f"{name} is cut off (data beyond its end); {COPY_AGAIN}")
     if series.nbytes > _MOST_BYTES_PER_STORED * sum(count for _, count, _ in parts):
         raise InputError(
             f"{name} is damaged (it says {series.nbytes / 1e9:.1f} GB and holds almost nothing); "
-            f"{_COPY_AGAIN}"
+            f"{COPY_AGAIN}"
         )
 
 
