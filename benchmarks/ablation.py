@@ -5,7 +5,8 @@
 
 `run` works through the queue (learning rates first, then seeds) and appends each finished run to
 `benchmarks/ablation_runs.jsonl`; started again, it goes on after the last finished one, so the
-queue may span days. `--minutes` ends it in time. `table` prints Markdown from that file.
+queue may span days. `--minutes` ends it in time; `--row` (repeatable) runs the part of the queue
+that concerns these rows, so that several processes can share it. `table` prints Markdown.
 
 DATA_DIR holds `<family>/<stack>/stack.tif` with `gold.swc` (and `gold_tree.swc` where the gold's
 pieces were joined: drawn for labels and masks), and `unlabelled/*.tif`.
@@ -18,7 +19,8 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +32,11 @@ from ablation_rows import (
     ALL_STACKS,
     CONTROLS,
     FIXED,
+    INFLATED,
     NEEDS_ROOT,
     ROWS,
     SPLITS,
-    STUDENT,
+    STUDENTS,
     Row,
     build_network,
     distilled_encoder,
@@ -50,73 +53,111 @@ from neurorecon.training.patches import PatchSampler, TrainingStack
 from neurorecon.training.supervised import SupervisedTask
 
 RUNS = Path(__file__).with_name("ablation_runs.jsonl")
-STEPS, TUNING_STEPS, CONVERGED_STEPS = 1000, 333, 4000
+STEPS, TUNING_STEPS, CONVERGED_STEPS, TIMED_STEPS = 1000, 333, 4000, 20
 RATES = (5e-4, 1e-3, 2e-3)
 SEEDS = (0, 1, 2)
 
 
+class NotYetError(Exception):
+    """A run depends on others that are not done (another process may be at them)."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """One training: a row of the table on a split, a learning rate, a seed, a number of steps."""
+    """One training: a row of the table on a split, a learning rate, a seed, a number of steps.
+
+    purpose: `scores` on the test stacks; `tuning`, where only the validation stacks are scored; or
+    `timing`, where none is.
+    """
 
     row: str
     rate: float
     seed: int
     steps: int
     split: str = FIXED
+    purpose: str = "scores"
 
 
-def queue(done: list[dict[str, Any]]) -> Iterator[Run]:
+def stages(done: list[dict[str, Any]]) -> Iterator[Iterator[Run]]:
     """What is to be run, in order: all rows on the fixed split, with as many steps each.
 
-    Then the controls for as long as the winner took; then `scratch` and the winner for longer, and
-    cross-validated over stacks.
+    The controls are trained for as long as the inflated student takes, then as the winner. Then
+    `scratch` and the winner are cross-validated over stacks, and go on for longer.
     """
-    for row in ROWS:
-        for rate in RATES:
-            yield Run(row, rate, 0, TUNING_STEPS)
-        rate = chosen_rate(row, done)
-        for seed in SEEDS:
-            yield Run(row, rate, seed, STEPS)
-    best = winner(done)
-    for row in CONTROLS:
-        for seed in SEEDS:
-            yield Run(row, chosen_rate(row, done), seed, steps_in_equal_time(row, best, done))
-    for row in ("scratch", best):
-        rate = chosen_rate(row, done)
-        for seed in SEEDS:
-            yield Run(row, rate, seed, CONVERGED_STEPS)
-        for split in SPLITS:
-            if split != FIXED:
-                yield Run(row, rate, 0, STEPS, split)
+    yield timed((INFLATED, *CONTROLS))
+    for row in STUDENTS:
+        yield tuned(row, TUNING_STEPS, STEPS, done)
+        if row == INFLATED:
+            yield from controls(row, done)
+    with suppress(NotYetError):
+        best = winner(done)
+        if best != INFLATED:
+            yield timed((best,))
+            yield from controls(best, done)
+        for row in ("scratch", best):
+            yield cross_validated(row, done)
+        for row in ("scratch", best):
+            yield (Run(row, chosen_rate(row, done), seed, CONVERGED_STEPS) for seed in SEEDS)
+
+
+def tuned(row: str, tuning: int, steps: int, done: list[dict[str, Any]]) -> Iterator[Run]:
+    """A row's learning rates, then its seeds."""
+    for rate in RATES:
+        yield Run(row, rate, 0, tuning, purpose="tuning")
+    rate = chosen_rate(row, done)
+    for seed in SEEDS:
+        yield Run(row, rate, seed, steps)
+
+
+def timed(rows: Iterable[str]) -> Iterator[Run]:
+    """Some steps of each row, to know what one takes."""
+    return (Run(row, RATES[0], 0, TIMED_STEPS, purpose="timing") for row in rows)
+
+
+def controls(row: str, done: list[dict[str, Any]]) -> Iterator[Iterator[Run]]:
+    """The controls, trained as long as a row of students; tuned for a third of that."""
+    for name in CONTROLS:
+        with suppress(NotYetError):
+            steps = round(STEPS * seconds_per_step(row, done) / seconds_per_step(name, done))
+            yield tuned(name, steps // 3, steps, done)
+
+
+def cross_validated(row: str, done: list[dict[str, Any]]) -> Iterator[Run]:
+    """One run for each fold of the stacks."""
+    for split in SPLITS:
+        if split != FIXED:
+            yield Run(row, chosen_rate(row, done), 0, STEPS, split)
 
 
 def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
-    """The learning rate with the best Dice on the validation stacks, after a third of the steps."""
-    tuning = [run for run in done if run["row"] == row and run["steps"] == TUNING_STEPS]
-    if len(tuning) < len(RATES):
-        raise ValueError(f"{row} is not tuned yet")
-    return max(tuning, key=lambda run: run["validation_dice"])["rate"]
+    """The learning rate with the best Dice on the validation stacks, after a third of the steps.
+
+    For a row that was tuned again (a control that is given another time), that of the last tuning.
+    """
+    tuning = [run for run in done if run["row"] == row and run["purpose"] == "tuning"]
+    last = [run for run in tuning if run["steps"] == tuning[-1]["steps"]]
+    if len(last) < len(RATES):
+        raise NotYetError
+    return max(last, key=lambda run: run["validation_dice"])["rate"]
 
 
-def steps_in_equal_time(row: str, other: str, done: list[dict[str, Any]]) -> int:
-    """Steps that take `row` as long as `STEPS` take the other row."""
-    seconds = {
-        name: np.median(
-            [run["train_s"] for run in done if (run["row"], run["steps"]) == (name, STEPS)]
-        )
-        for name in (row, other)
-    }
-    return round(STEPS * float(seconds[other] / seconds[row]))
+def seconds_per_step(row: str, done: list[dict[str, Any]]) -> float:
+    """What a step of training takes."""
+    for run in done:
+        if run["row"] == row and run["purpose"] == "timing":
+            return run["train_s"] / run["steps"]
+    raise NotYetError
 
 
 def winner(done: list[dict[str, Any]]) -> str:
     """The student with the best Dice on the validation stacks, mean over seeds."""
     of_row: dict[str, list[float]] = {}
     for run in done:
-        if run["steps"] == STEPS and run["split"] == FIXED and ROWS[run["row"]].network == STUDENT:
+        if run["purpose"] == "scores" and (run["split"], run["steps"]) == (FIXED, STEPS):
             of_row.setdefault(run["row"], []).append(run["validation_dice"])
-    return max(of_row, key=lambda row: float(np.mean(of_row[row])))
+    if any(len(of_row.get(row, ())) < len(SEEDS) for row in STUDENTS):
+        raise NotYetError
+    return max(STUDENTS, key=lambda row: float(np.mean(of_row[row])))
 
 
 def main() -> None:
@@ -129,17 +170,22 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     end = time.monotonic() + 60 * arguments.minutes
     bench = Bench(arguments)
-    while time.monotonic() < end and (run := _next(read_runs())) is not None:
+    while time.monotonic() < end and (run := _next(read_runs(), arguments.row)) is not None:
         result = bench.run(run)
         with RUNS.open("a") as file:
             file.write(json.dumps(result) + "\n")
-        print(run, f"{result['validation_dice']:.3f}", flush=True)
+        print(run, result.get("validation_dice"), result["train_s"], flush=True)
 
 
-def _next(done: list[dict[str, Any]]) -> Run | None:
-    """The first run of the queue that is not done."""
+def _next(done: list[dict[str, Any]], rows: list[str]) -> Run | None:
+    """The first run of the queue, of these rows if any are named, that is not done."""
     finished = {Run(*(run[field.name] for field in fields(Run))) for run in done}
-    return next((run for run in queue(done) if run not in finished), None)
+    for stage in stages(done):
+        with suppress(NotYetError):
+            for run in stage:
+                if run not in finished and (not rows or run.row in rows):
+                    return run
+    return None
 
 
 def read_runs() -> list[dict[str, Any]]:
@@ -159,6 +205,7 @@ def _parse() -> argparse.Namespace:
     run.add_argument("--cache", type=Path, default=Path("runs/ablation"))
     run.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     run.add_argument("--threads", type=int, default=1)
+    run.add_argument("--row", action="append", default=[], choices=ROWS)
     run.add_argument("--minutes", type=float, default=1e9)
     commands.add_parser("table")
     return parser.parse_args()
@@ -210,7 +257,9 @@ class Bench:
         """Train, choose the threshold on the validation stacks, score whole test stacks."""
         network, seconds = self._train(run, ROWS[run.row])
         split = SPLITS[run.split]
-        tested = () if run.steps == TUNING_STEPS else split.test
+        if run.purpose == "timing":
+            return self._record(run, seconds)
+        tested = split.test if run.purpose == "scores" else ()
         with prepared_cpu():
             maps = {
                 name: probability(network, self.stacks[name], self.compute)
@@ -226,12 +275,13 @@ class Bench:
                 **score_mask(maps[name], self._truth(name), threshold),
                 **score_tree(maps[name], self._folder(name), threshold, name in NEEDS_ROOT),
             }
+        return self._record(run, seconds, threshold=threshold, validation_dice=dice, test=scores)
+
+    def _record(self, run: Run, seconds: float, **found: Any) -> dict[str, Any]:
         return {
             **asdict(run),
-            "threshold": threshold,
-            "validation_dice": dice,
-            "test": scores,
-            "train_s": round(seconds),
+            **found,
+            "train_s": round(seconds, 1),
             "device": _device(self.compute),
             "torch": torch.__version__,
             "commit": _commit(),

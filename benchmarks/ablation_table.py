@@ -6,39 +6,50 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from ablation_rows import FIXED, ROWS, SPLITS
+from ablation_rows import CONTROLS, FIXED, INFLATED, ROWS, SPLITS
 from numpy.typing import NDArray
 
 STEPS = 1000
 SCORES = ("dice", "hd95", "cldice", "f1", "esa")
 RESAMPLES = 10_000
+BASES = ("scratch", INFLATED, *CONTROLS)
 
 Runs = list[dict[str, Any]]
 
 
 def print_tables(runs: Runs) -> None:
     """Everything that is done so far."""
-    fixed = [run for run in runs if run["split"] == FIXED and run["test"]]
-    print(f"## All rows, {STEPS} steps, fixed split\n")
-    _print_rows([run for run in fixed if run["steps"] == STEPS])
-    print("\n## Against `scratch`: mean difference, 95 % interval of a paired bootstrap\n")
-    _print_differences([run for run in fixed if run["steps"] == STEPS])
-    for steps in sorted({run["steps"] for run in fixed} - {STEPS}):
-        print(f"\n## {steps} steps, fixed split\n")
-        _print_rows([run for run in fixed if run["steps"] == steps])
-    folds = [run for run in runs if run["split"] != FIXED]
+    scored = [run for run in runs if run["purpose"] == "scores"]
+    fixed = [run for run in scored if run["split"] == FIXED]
+    common = [run for run in fixed if run["row"] in CONTROLS or run["steps"] == STEPS]
+    print("## All rows, fixed split (controls: for as long as `average` took)\n")
+    _print_rows(common)
+    for base in BASES:
+        print(f"\n## Against `{base}`: mean difference, 95 % interval of a paired bootstrap\n")
+        _print_differences(common, base)
+    longer = [run for run in fixed if run not in common]
+    if longer:
+        print("\n## Longer, fixed split\n")
+        _print_rows(longer)
+        _print_differences(longer, "scratch")
+    folds = [run for run in scored if run["split"] != FIXED]
     if folds:
         print("\n## Cross-validation, each stack scored by the model that did not see it\n")
         _print_folds(folds)
     print("\n## Learning rates tried (Dice on the validation stacks)\n")
     for run in runs:
-        if not run["test"]:
-            print(f"- {run['row']}, {run['rate']:g}: {run['validation_dice']:.3f}")
+        if run["purpose"] == "tuning":
+            print(
+                f"- {run['row']}, {run['steps']} steps, {run['rate']:g}: "
+                f"{run['validation_dice']:.3f}"
+            )
 
 
 def _print_rows(runs: Runs) -> None:
-    print("| row | rate | seeds | Dice mean, sd, median | HD95 | clDice | F1 at 4 | ESA | s |")
-    print("|---" * 9 + "|")
+    print(
+        "| row | rate | steps | seeds | Dice mean, sd, median | HD95 | clDice | F1 at 4 | ESA | s |"
+    )
+    print("|---" * 10 + "|")
     for row in ROWS:
         own = [run for run in runs if run["row"] == row]
         if not own:
@@ -51,20 +62,23 @@ def _print_rows(runs: Runs) -> None:
             f"{table[name].mean():.{3 if name in ('cldice', 'f1') else 1}f}" for name in SCORES[1:]
         ]
         seconds = np.median([run["train_s"] for run in own])
-        print(f"| {row} | {own[0]['rate']:g} | {len(own)} | {' | '.join(cells)} | {seconds:.0f} |")
+        print(
+            f"| {row} | {own[0]['rate']:g} | {own[0]['steps']} | {len(own)} | {' | '.join(cells)} "
+            f"| {seconds:.0f} |"
+        )
 
 
-def _print_differences(runs: Runs) -> None:
+def _print_differences(runs: Runs, base: str) -> None:
     print("| row | Dice, points | HD95, % | clDice, points | F1, points |")
     print("|---" * 5 + "|")
-    scratch = [run for run in runs if run["row"] == "scratch"]
+    theirs = [run for run in runs if run["row"] == base]
     for row in ROWS:
         own = [run for run in runs if run["row"] == row]
-        if row == "scratch" or not own or not scratch:
+        if row == base or not own or not theirs:
             continue
         cells = []
         for name, percent in (("dice", False), ("hd95", True), ("cldice", False), ("f1", False)):
-            before, after = _paired(scratch, own, name)
+            before, after = _paired(theirs, own, name)
             cells.append(_interval(before, after, percent))
         print(f"| {row} | {' | '.join(cells)} |")
 
