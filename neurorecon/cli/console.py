@@ -35,20 +35,20 @@ def is_terminal() -> bool:
 
 
 @contextmanager
-def voxel_progress(total: int) -> Iterator[Callable[[int], None]]:
+def voxel_progress(total: int, label: str = "segmenting") -> Iterator[Callable[[int], None]]:
     """A bar with voxels a second and time left; the value yielded is told each advance."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         SpinnerColumn(),
-        TextColumn("segmenting"),
+        TextColumn(label),
         _bar(),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
     )
     with Progress(*columns, console=_stderr(), disable=not is_terminal()) as progress:
-        task = progress.add_task("segmenting", total=total, rate="")
+        task = progress.add_task(label, total=total, rate="")
 
         def advance(voxels: int) -> None:
             progress.advance(task, voxels)

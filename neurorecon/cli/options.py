@@ -96,6 +96,28 @@ PrecisionOption = Annotated[
         rich_help_panel=COMPUTE_PANEL,
     ),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Run on the workers of this Dask cluster (tcp://host:8786, or a scheduler file), "
+        "which must see the same files.",
+        show_default="in this process",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Run in so many processes on this machine.",
+        show_default="in this process",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
 BatchCrops = Annotated[
     int,
     typer.Option(

@@ -5,13 +5,24 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import typer
 
+from neurorecon.cli.cluster import cluster_of
 from neurorecon.cli.console import note_line, voxel_progress, warning_line
-from neurorecon.cli.options import Channel, Device, DeviceOption, Overwrite, Preview, VoxelSize
+from neurorecon.cli.options import (
+    Channel,
+    Dask,
+    Device,
+    DeviceOption,
+    Overwrite,
+    Preview,
+    VoxelSize,
+    Workers,
+)
 from neurorecon.cli.points import parse_points
 from neurorecon.cli.sources import make_folder, standard_input
 from neurorecon.cli.trace_options import (
@@ -70,6 +81,8 @@ def trace(
     report: Report = None,
     preview: Preview = None,
     save_segmentation: SaveSegmentation = None,
+    dask: Dask = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Trace the neurons of a stack to SWC trees. Prints the files written.
@@ -121,12 +134,14 @@ def trace(
     )
     requests = _requests(common, sources, out, extras)
     refuse_outputs(requests)
-    for one in requests:
-        with ExitStack() as cleanup:
-            if segment:
-                one = _segmented(one, model, device, save_segmentation, cleanup)
-            for path in run(one, warning_line, note_line):
-                typer.echo(path)
+    finding = partial(voxel_progress, label="finding neurites")
+    with cluster_of(dask, workers) as cluster:
+        for one in requests:
+            with ExitStack() as cleanup:
+                if segment:
+                    one = _segmented(one, model, device, save_segmentation, cleanup)
+                for path in run(one, warning_line, note_line, cluster, finding):
+                    typer.echo(path)
 
 
 def _requests(

@@ -6,9 +6,11 @@ Everything here is as large as the foreground, not as the stack, after one pass 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from neurorecon.errors import NeuroreconError
 from neurorecon.volume import LazyVoxels, blocks_of
 
 Probability = NDArray[np.float32] | NDArray[np.uint8] | LazyVoxels
+Box = tuple[slice, slice, slice]
 
 # One of each pair of opposite neighbours: 13 steps (z, y, x) that lead forward in memory order.
 FORWARD_STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
@@ -74,6 +77,35 @@ class Foreground:
         return Foreground(self.index_zyx[rows], self.probability[rows], self.shape_zyx)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What is neurite in one box of a stack.
+
+    index_zyx: (n, 3) voxel indices in the stack. value: (n,) as stored. highest: in the box, as
+        stored.
+    """
+
+    index_zyx: NDArray[np.int64]
+    value: NDArray[np.float32] | NDArray[np.uint8]
+    highest: float
+
+
+def found_in(block: NDArray[Any], box: Box, low: float) -> Found:
+    """The voxels of one box that have at least probability `low` (0 to 1). block: its values."""
+    level = lowest_stored(block.dtype, low)
+    highest = float(block.max())
+    if highest < level:
+        return Found(np.zeros((0, 3), np.int64), np.zeros(0, block.dtype), highest)
+    inside = np.unravel_index(np.flatnonzero(block >= level), block.shape)
+    index = np.stack(inside, axis=1) + [side.start for side in box]
+    return Found(index, block[inside], highest)
+
+
+def lowest_stored(dtype: np.dtype[Any], low: float) -> Any:
+    """The lowest value, of the type that is stored, that stands for a probability of `low`."""
+    return dtype.type(np.ceil(low * 255.0)) if dtype == np.uint8 else np.float32(low)
+
+
 def find_foreground(probability: Probability, low: float, most: int | None = None) -> Foreground:
     """Voxels of at least `low` (0 to 1), found in one pass, block by block.
 
@@ -82,20 +114,22 @@ def find_foreground(probability: Probability, low: float, most: int | None = Non
 
     Raises NeuroreconError where no voxel is found, or more than `most`.
     """
+    found = (found_in(probability[box], box, low) for box in blocks_of(probability))
+    return joined_foreground(found, probability, low, most)
+
+
+def joined_foreground(
+    parts: Iterable[Found], probability: Probability, low: float, most: int | None = None
+) -> Foreground:
+    """What was found in boxes that cover the stack once, in any order; else as above."""
     scale = 255.0 if probability.dtype == np.uint8 else 1.0
-    level = probability.dtype.type(np.ceil(low * 255.0)) if scale == 255.0 else np.float32(low)
     indices, values, count, highest = [], [], 0, 0.0
-    for box in blocks_of(probability):
-        block = probability[box]
-        top = block.max()
-        highest = max(highest, float(top) / scale)
-        if top < level:
-            continue
-        inside = np.unravel_index(np.flatnonzero(block >= level), block.shape)
-        count += len(inside[0])
-        if most is None or count <= most:
-            indices.append(np.stack(inside, axis=1) + [side.start for side in box])
-            values.append(block[inside] / np.float32(scale))
+    for part in parts:
+        highest = max(highest, part.highest / scale)
+        count += len(part.value)
+        if len(part.value) and (most is None or count <= most):
+            indices.append(part.index_zyx)
+            values.append(part.value / np.float32(scale))
     if most is not None and count > most:
         raise NeuroreconError(
             f"{count:,} voxels ({count / math.prod(probability.shape):.0%} of the stack) "

@@ -21,7 +21,7 @@ from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.crossings import parted
 from neurorecon.tracing.doubts import Verdicts, ranked
 from neurorecon.tracing.evidence import GapEvidence, probability_at
-from neurorecon.tracing.foreground import Probability, find_foreground
+from neurorecon.tracing.foreground import Foreground, Probability, find_foreground
 from neurorecon.tracing.loops import opened
 from neurorecon.tracing.network import Network
 from neurorecon.tracing.neurons import find_neurons
@@ -38,6 +38,7 @@ def trace_volume(
     config: TraceConfig | None = None,
     roots_zyx: NDArray[np.float64] | None = None,
     image: NDArray[Any] | LazyVoxels | None = None,
+    foreground: Foreground | None = None,
 ) -> TraceResult:
     """Trace the neurons in a segmentation.
 
@@ -45,13 +46,15 @@ def trace_volume(
     roots_zyx: (k, 3) or (3,) points in the frame and unit of the grid; one tree for each, rooted at
         its node nearest to the point, and no others.
     image: (Z, Y, X) the raw stack, as evidence in gaps, in memory or on disk. Neurites are bright.
+    foreground: of the segmentation at the threshold, where it is known already.
 
     Raises NeuroreconError where nothing is above the threshold or too much is, InputError where the
     root is too far from every tree.
     """
     config = config or TraceConfig()
     voxel_size = np.asarray(grid.voxel_size_zyx)
-    foreground = find_foreground(probability, config.threshold, config.max_foreground)
+    if foreground is None:
+        foreground = find_foreground(probability, config.threshold, config.max_foreground)
     skeleton = centrelines(foreground, probability, voxel_size, config)
     verdicts = Verdicts.of(config)
     strength = probability_at(probability, skeleton.trees.point_zyx / voxel_size)

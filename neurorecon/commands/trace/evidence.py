@@ -33,7 +33,8 @@ _OTHER_WAYS = "if that is wrong, say --input mask, probability or raw"
 class Evidence:
     """What there is to trace.
 
-    reading: how the source was read. probability: of neurite, in memory or on disk.
+    reading: how the source was read. single: the value of a mask that holds one besides 0.
+    probability: of neurite, in memory or on disk.
     image: the raw stack with bright neurites, where there is one. picture: what a preview shows.
     """
 
@@ -42,6 +43,7 @@ class Evidence:
     grid: Grid
     image: Voxels | None
     picture: Voxels
+    single: float | None = None
 
 
 @contextmanager
@@ -62,12 +64,18 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
             yield _from_raw(request, stack, seen or survey(voxels), note)
             return
         single = seen.single if seen is not None else None
-        probability = voxels.converted(*converter(reading, stack.dtype, single))
+        probability = probability_in(stack, reading, single)
         if request.image is None:
-            yield Evidence(reading, probability, stack.grid, None, probability)
+            yield Evidence(reading, probability, stack.grid, None, probability, single)
             return
         with _open_image(request, request.image, stack, note) as (image, picture):
-            yield Evidence(reading, probability, stack.grid, image, picture)
+            yield Evidence(reading, probability, stack.grid, image, picture, single)
+
+
+def probability_in(stack: OpenStack, reading: Reading, single: float | None) -> VoxelsOnDisk:
+    """A segmentation as uint8 0..255 or float32 0..1; arguments as of `converter`."""
+    voxels = _checked(stack, VoxelsOnDisk(stack))
+    return voxels.converted(*converter(reading, stack.dtype, single))
 
 
 def has_dark_neurites(request: TraceRequest, note: Say) -> bool:

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neurorecon.commands.trace.blocks import Progress, find_on, no_progress
 from neurorecon.commands.trace.evidence import open_evidence
 from neurorecon.commands.trace.preview import write_preview
 from neurorecon.commands.trace.record import build_record
 from neurorecon.commands.trace.request import TraceRequest, refuse_outputs
+from neurorecon.distributed import Cluster
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.doubts import read_verdicts, write_doubts
@@ -38,16 +40,31 @@ def check_request(request: TraceRequest) -> None:
             _root_points(request, stack.grid, stack.shape_zyx)
 
 
-def trace(request: TraceRequest, warn: Say, note: Say) -> list[Path]:
-    """Trace one stack; returns the SWC files written, the largest neuron first."""
+def trace(
+    request: TraceRequest,
+    warn: Say,
+    note: Say,
+    cluster: Cluster | None = None,
+    progress: Progress = no_progress,
+) -> list[Path]:
+    """Trace one stack; returns the SWC files written, the largest neuron first.
+
+    cluster: whose workers look for the neurites. progress: of that search.
+    """
     refuse_outputs([request])
     config = _with_verdicts(request)
     started = time.perf_counter()
     with open_evidence(request, warn, note) as evidence:
         roots = _root_points(request, evidence.grid, evidence.probability.shape)
         opened = time.perf_counter()
+        found = find_on(cluster, request, evidence, config, progress) if cluster else None
         result = trace_volume(
-            evidence.probability, evidence.grid, config, roots, image=evidence.image
+            found.probability if found else evidence.probability,
+            evidence.grid,
+            config,
+            roots,
+            image=evidence.image,
+            foreground=found.foreground if found else None,
         )
         traced = time.perf_counter()
         paths = _write_trees(request, result, evidence.grid, warn)

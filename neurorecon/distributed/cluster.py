@@ -1,0 +1,234 @@
+"""A Dask cluster that runs one function over many items and outlives workers that die.
+
+Dask itself sends the work of a lost worker to another; what this adds is a bounded number of items
+under way, errors in the words of a user, and a clean end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from neurorecon import __version__
+from neurorecon.errors import InputError, NeuroreconError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Say = Callable[[str], None]
+
+_CONNECT_S = 10.0
+_CLOSE_S = 5.0
+# Items under way for each thread of the cluster: one that runs, and enough that it never waits for
+# the next. All would do for the workers, but results that nobody has fetched yet take their memory.
+_AHEAD = 3
+_MEMORY_SHARE = 0.9  # of this machine's memory, for all workers together
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which cluster to use; one of the two is given.
+
+    address: of a running scheduler (`tcp://host:8786`), or the path of its scheduler file (.json).
+    workers: processes to start on this machine, for as long as the work takes.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and self.workers is not None:
+            raise InputError(
+                "--dask names a cluster whose workers run already, and --workers starts some on "
+                "this machine; give one of the two"
+            )
+
+    @property
+    def threads(self) -> int | None:
+        """Threads that each worker has for its arithmetic; None where the cluster says so."""
+        if self.workers is None:
+            return None
+        return max(len(os.sched_getaffinity(0)) // self.workers, 1)
+
+
+class Cluster:
+    """A running cluster."""
+
+    def __init__(self, client: Client, name: str, note: Say) -> None:
+        self._client = client
+        self._name = name
+        self._note = note
+
+    def each(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Result]]:
+        """Items with their results, in the order in which they are done.
+
+        An item whose worker dies runs again on another, so that `function` may run twice on it: it
+        must not mind. Function, items and results are pickled.
+
+        Raises what the function raises, and NeuroreconError where an item kills its workers.
+        """
+        from distributed import as_completed
+
+        waiting = iter(items)
+        known = self._workers()
+        first = list(islice(waiting, _AHEAD * max(sum(known.values()), 1)))
+        item_of = {self._submit(function, item): item for item in first}
+        done = as_completed(list(item_of), loop=self._client.loop)
+        try:
+            for future in done:
+                known = self._tell_lost(known)
+                result = self._result(future)
+                item = item_of.pop(future)
+                more = 1 + max(_AHEAD * sum(known.values()) - len(item_of) - 1, 0)
+                for onward in islice(waiting, more):
+                    future = self._submit(function, onward)
+                    item_of[future] = onward
+                    done.add(future)
+                yield item, result
+        finally:
+            self._client.cancel(list(item_of))
+
+    def _submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+        # Not pure: results of an earlier run with the same arguments may be out of date.
+        return self._client.submit(function, item, pure=False)
+
+    def _result(self, future: Any) -> Any:
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise NeuroreconError(
+                "the same block ended several workers of "
+                f"{self._name} one after the other, as too little memory does; give fewer workers, "
+                "or workers with more memory each"
+            ) from error
+        except CancelledError as error:
+            raise NeuroreconError(
+                f"the scheduler of {self._name} went away; start the cluster again"
+            ) from error
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"a worker of {self._name} has no module {error.name}; install neurorecon "
+                f"{__version__} where the workers run"
+            ) from error
+
+    def _workers(self) -> dict[str, int]:
+        """Threads of each worker that is there now, by its address."""
+        found = self._client.scheduler_info(n_workers=-1)["workers"]
+        return {address: int(worker["nthreads"]) for address, worker in found.items()}
+
+    def _tell_lost(self, known: dict[str, int]) -> dict[str, int]:
+        now = self._workers()
+        for address in sorted(known.keys() - now.keys()):
+            self._note(f"worker {address} was lost; its blocks run again on the others")
+        return now
+
+
+@contextmanager
+def open_cluster(where: Where, note: Say) -> Iterator[Cluster]:
+    """Start workers on this machine, or connect to a cluster.
+
+    note: told in words what goes on: workers that are waited for, or lost.
+
+    Raises InputError where Dask is not installed, nobody answers at the address, or the workers
+    have another version of this program.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError(
+            "--dask and --workers need Dask, which is not installed: pip install 'neurorecon[dask]'"
+        ) from error
+    with warnings.catch_warnings():
+        # Told below in our own words, where they matter.
+        warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)
+        if where.workers is not None:
+            with _local(where.workers) as client:
+                yield Cluster(client, "this machine", note)
+            return
+        name = str(where.address)
+        with _connected(name) as client:
+            _wait_for_workers(client, name, note)
+            _check_versions(client, name)
+            yield Cluster(client, name, note)
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """Worker processes of one Dask thread each: the arithmetic has threads of its own."""
+    from distributed import Client, LocalCluster
+
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    local = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=int(_MEMORY_SHARE * memory / workers),
+        dashboard_address=":0",  # any free port, so that two runs can share a machine
+        silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
+    )
+    with local as cluster, Client(cluster, timeout=_CONNECT_S) as client:
+        yield client
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    from distributed import Client
+
+    by_file = address.endswith(".json")
+    if by_file and not Path(address).is_file():
+        raise InputError(f"there is no scheduler file {address}; is the scheduler running?")
+    try:
+        client = Client(
+            **{"scheduler_file" if by_file else "address": address},
+            timeout=_CONNECT_S,
+            set_as_default=False,
+        )
+    except Exception as error:  # where another service answers, Dask fails in any way
+        raise InputError(
+            f"no Dask scheduler answers at {address}; give the address that `dask scheduler` "
+            "prints, such as tcp://host:8786, or --workers N to start workers on this machine"
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(_CLOSE_S)
+
+
+def _wait_for_workers(client: Client, name: str, note: Say) -> None:
+    if not client.scheduler_info(n_workers=-1)["workers"]:
+        note(f"{name} has no workers yet; waiting for the first (Ctrl-C stops)")
+        client.wait_for_workers(1)
+
+
+def _check_versions(client: Client, name: str) -> None:
+    """Results must not depend on which worker made them."""
+    try:
+        found = client.run(_version)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the workers of {name} cannot import {error.name}; install neurorecon {__version__} "
+            "where they run"
+        ) from error
+    for address, version in sorted(found.items()):
+        if version != __version__:
+            raise InputError(
+                f"worker {address} has neurorecon {version}, this is {__version__}; install the "
+                "same version on both sides"
+            )
+
+
+def _version() -> str:
+    return __version__

@@ -1,0 +1,53 @@
+"""`--workers` and `--dask`: the same files as one process writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from micrographs import NEURITE, drawn, line, micrograph
+from micrographs import run as trace
+
+pytest.importorskip("distributed")
+
+from neurorecon.distributed import Where, open_cluster
+from neurorecon.io import ondisk
+
+
+@pytest.fixture(scope="module")
+def address():
+    with open_cluster(Where(workers=2), print) as workers:
+        yield workers._client.scheduler.address
+
+
+@pytest.fixture
+def segmentation(tmp_path: Path, monkeypatch) -> Path:
+    """Two neurites with a gap between them, in many blocks."""
+    gap = line((12, 10, 8), (10, 30, 45)), line((10.8, 34, 52), (14, 50, 80))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.rint(drawn(*gap) * 255).astype(np.uint8))
+    monkeypatch.setattr(ondisk, "BLOCK_BYTES", 9000)
+    monkeypatch.setattr(ondisk, "CACHE_BYTES", 9000)
+    monkeypatch.setattr(ondisk, "_MOST_KEPT", 9000)
+    return path
+
+
+def test_trace_writes_the_same_bytes(segmentation: Path, address: str, tmp_path: Path) -> None:
+    texts = set()
+    for where in ((), ("--dask", address), ("--workers", 2)):
+        out, report = tmp_path / "a.swc", tmp_path / "doubts.csv"
+        result = trace(segmentation, "--out", out, "--doubts", report, "--overwrite", *where)
+        assert result.exit_code == 0, result.stderr
+        assert "bridged" in result.stderr
+        texts.add(out.read_text() + report.read_text())
+    assert len(texts) == 1
+
+
+def test_what_workers_cannot_do_is_said(address: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tif"
+    tifffile.imwrite(raw, micrograph(NEURITE).astype(np.uint8))
+    refused = trace(raw, "--out", tmp_path / "a.swc", "--dask", address)
+    assert refused.exit_code == 2 and "--segment" in refused.stderr
+    both = trace(raw, "--out", tmp_path / "a.swc", "--dask", address, "--workers", 2)
+    assert both.exit_code == 2 and "one of the two" in both.stderr
+    assert not (tmp_path / "a.swc").exists()
