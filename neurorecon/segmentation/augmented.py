@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from neurorecon.segmentation.sliding import Predict
 
@@ -16,10 +16,10 @@ FLIPS = [tuple(1 + axis for axis in range(3) if turn[axis]) for turn in product(
 def mirrored(predict: Predict) -> Predict:
     """`predict` averaged over the eight mirror images: eight times the work."""
 
-    def predict_all(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        total = np.zeros(windows.shape, np.float32)
+    def predict_all(windows: Tensor) -> Tensor:
+        total = torch.zeros_like(windows)
         for axes in FLIPS:
-            total += np.flip(predict(np.ascontiguousarray(np.flip(windows, axes))), axes)
-        return total / np.float32(len(FLIPS))
+            total += predict(windows.flip(axes)).flip(axes)
+        return total / len(FLIPS)
 
     return predict_all

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from neurorecon.model.config import StudentConfig
-from neurorecon.segmentation.plan import BLOCK_YX, WindowPlan
+from neurorecon.segmentation.blocks import plan_blocks
+from neurorecon.segmentation.plan import WindowPlan
 
 # Feature maps at full resolution that live at once in a forward pass, those of the lower levels
 # counted in; measured as peak memory over batches of 4 and 8 windows of 64^3.
@@ -44,8 +45,7 @@ def forecast(
 
     weight_bytes: of the network. stack_itemsize: bytes of one stored voxel.
     """
-    depth, height, width = plan.window_zyx[0], *plan.shape_zyx[1:]
-    buffer = depth * min(height, BLOCK_YX) * min(width, BLOCK_YX) * _FLOAT_BYTES
+    buffer = plan_blocks(plan).most_voxels * 2 * _FLOAT_BYTES
     batch = min(batch_size, plan.window_count)
     maps = batch * plan.window_voxels * config.channels[0] * _FLOAT_BYTES * _LIVE_MAPS
     network = weight_bytes + maps + _RUNTIME_BYTES

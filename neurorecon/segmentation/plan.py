@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,9 +18,6 @@ DEFAULT_OVERLAP = 0.25
 # Windows may be this much larger than asked for, where that saves work. Smaller ones would cost the
 # tokens at their borders context.
 WINDOW_RANGE = (1.0, 1.25)
-# The blending buffer spans one window in z and at most this much in y and x, so that its size does
-# not grow with the stack. Windows across the border of two blocks run twice: 5 % at this size.
-BLOCK_YX = 1024
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class WindowPlan:
 
     @cached_property
     def starts_zyx(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """First voxels of the windows along each axis, evenly spread from border to border."""
+        """First voxels of the windows along each axis: every stride, the last at the border."""
         z, y, x = (
             _starts(size, window, self.overlap)
             for size, window in zip(self.shape_zyx, self.window_zyx, strict=True)
@@ -60,21 +56,20 @@ class WindowPlan:
         )
 
     @property
+    def stride_zyx(self) -> tuple[int, int, int]:
+        """Voxels from one window to the next along each axis."""
+        z, y, x = (_stride(window, self.overlap) for window in self.window_zyx)
+        return z, y, x
+
+    @property
     def window_count(self) -> int:
-        """Windows of the grid (those across block borders counted once)."""
+        """Windows of the whole stack."""
         return math.prod(len(starts) for starts in self.starts_zyx)
 
     @property
     def window_voxels(self) -> int:
         """Voxels of one window."""
         return math.prod(self.window_zyx)
-
-    def blocks(self) -> Iterator[tuple[slice, slice]]:
-        """Parts (y, x) of the stack that are blended one after the other."""
-        _, height, width = self.shape_zyx
-        for y in range(0, height, BLOCK_YX):
-            for x in range(0, width, BLOCK_YX):
-                yield slice(y, min(y + BLOCK_YX, height)), slice(x, min(x + BLOCK_YX, width))
 
 
 def plan_windows(
@@ -108,13 +103,17 @@ def _best_window(size: int, window: int, multiple: int, overlap: float) -> int:
     return min(candidates, key=lambda n: (len(_starts(size, n, overlap)) * n, -n))
 
 
+def _stride(window: int, overlap: float) -> int:
+    return max(1, math.floor(window * (1 - overlap)))
+
+
 def _starts(size: int, window: int, overlap: float) -> NDArray[np.int64]:
     room = size - window
     if room <= 0:
         return np.zeros(1, np.int64)
-    stride = max(1, math.floor(window * (1 - overlap)))
+    stride = _stride(window, overlap)
     count = math.ceil(room / stride) + 1
-    return np.linspace(0, room, count).round().astype(np.int64)
+    return np.minimum(np.arange(count) * stride, room)
 
 
 def _weights(starts: NDArray[np.int64], window: int, size: int) -> NDArray[np.float32]:

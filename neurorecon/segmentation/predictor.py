@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 CPU_BATCH, GPU_BATCH = 4, 16
 
@@ -31,29 +29,29 @@ class Predictor:
         self.dtype = dtype
         self.largest_batch: int | None = None
 
-    def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, Z, Y, X) scaled intensities to probabilities of the same shape."""
+    def __call__(self, windows: Tensor) -> Tensor:
+        """(N, Z, Y, X) scaled intensities on any device to probabilities on the network's own."""
         size = min(len(windows), self.largest_batch or len(windows))
         try:
-            parts = [self._forward(windows[i : i + size]) for i in range(0, len(windows), size)]
+            parts = [self._forward(part) for part in windows.split(size)]
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
             self.largest_batch = size // 2
         else:
-            return np.concatenate(parts)
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
         # Out of the handler, so that the failed batch's tensors are free.
         torch.cuda.empty_cache()
         return self(windows)
 
-    def _forward(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _forward(self, windows: Tensor) -> Tensor:
         count = len(windows)
         if self.device.type == "cpu" and count == 1:
             # torch sends a single window through a convolution several times slower.
-            windows = np.repeat(windows, 2, axis=0)
+            windows = windows.repeat(2, 1, 1, 1)
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
-            logits = self.network(torch.from_numpy(windows)[:, None].to(self.device))
-        return torch.sigmoid(logits[:count, 0].float()).cpu().numpy()
+            logits = self.network(windows[:, None].to(self.device))
+            return torch.sigmoid(logits[:count, 0].float())

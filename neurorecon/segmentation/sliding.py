@@ -1,98 +1,132 @@
-"""Any network over any stack: overlapping windows, blended into one result.
+"""One block of a stack through a network: its windows, weighted and summed, and what comes of it.
 
-Memory beyond the stack and its result is one batch of windows and a buffer of one window's depth
-and at most `plan.BLOCK_YX` squared, whatever the size of the stack.
+Memory beyond the block's voxels: a buffer of its reach, 4 bytes a voxel, on the device that runs
+the network, and one batch of windows; then the sums, 2 bytes a voxel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from neurorecon.segmentation.blocks import DIRECTIONS, Block, BlockGrid, Index
 from neurorecon.segmentation.plan import Box, WindowPlan
 
-Array = NDArray[np.float32]
-Read = Callable[[Box], Array]
-Predict = Callable[[Array], Array]
+# (N, Z, Y, X) scaled intensities to probabilities of the same shape, on one device.
+Predict = Callable[[Tensor], Tensor]
+# What a block adds to its own core, (0, 0, 0), and to those of its upper neighbours.
+Pieces = dict[Index, NDArray[np.uint16]]
+
+OWN: Index = (0, 0, 0)
+SUM_SCALE = 65535  # a sum of 1, certain neurite
+CERTAIN = 255
+_PLANES = 16  # rounded and copied at once
 
 
-def blend_windows(
-    plan: WindowPlan, read: Read, predict: Predict, batch_size: int
-) -> Iterator[tuple[Box, Array]]:
-    """Yield finished parts of the result, each with its box; together they cover the stack once.
+def block_sums(
+    plan: WindowPlan,
+    block: Block,
+    windows: Sequence[Index],
+    values: NDArray[np.float32],
+    predict: Predict,
+    batch_size: int,
+    device: torch.device,
+) -> NDArray[np.uint16]:
+    """The weighted sum of a block's windows over its reach, (Z, Y, X), `SUM_SCALE` = 1.
 
-    read: the network's input for a box of the stack. predict: a batch of windows (N, Z, Y, X) to
-        values of the same shape.
+    windows: those of `block.window_indices()` to run, in that order; the others count as empty.
+    values: the network's input in `block.reach`.
+    batch_size: the most windows at once; batches of a block are as equal as they can be.
     """
-    for y_block, x_block in plan.blocks():
-        yield from _blend_block(plan, (y_block, x_block), read, predict, batch_size)
+    with torch.inference_mode():
+        whole = torch.from_numpy(_mirrored(values, plan.window_zyx)).to(device)
+        sums = torch.zeros(whole.shape, device=device)
+        weights = [torch.from_numpy(weight).to(device) for weight in plan.weights_zyx]
+        for batch in _batches(windows, batch_size):
+            boxes = [_window_box(plan, block, window) for window in batch]
+            probability = predict(torch.stack([whole[box] for box in boxes]))
+            for window, box, one in zip(batch, boxes, probability, strict=True):
+                weight_z, weight_y, weight_x = (
+                    weight[n] for weight, n in zip(weights, window, strict=True)
+                )
+                one *= weight_z[:, None, None]
+                sums[box].addcmul_(one, weight_y[:, None] * weight_x)
+        return _rounded(sums, block.reach_shape)
 
 
-def _blend_block(
-    plan: WindowPlan, block: tuple[slice, slice], read: Read, predict: Predict, batch_size: int
-) -> Iterator[tuple[Box, Array]]:
-    depth = plan.shape_zyx[0]
-    starts_z, starts_y, starts_x = plan.starts_zyx
-    columns = list(
-        product(
-            _touching(starts_y, plan.window_zyx[1], block[0]),
-            _touching(starts_x, plan.window_zyx[2], block[1]),
+def pieces(grid: BlockGrid, block: Block, sums: NDArray[np.uint16]) -> Pieces:
+    """A block's sums cut at the faces of its core: its own part, and its spills.
+
+    A spill is left out where nothing is spilled; every piece starts at the first voxel of the core
+    that it belongs to.
+    """
+    cut = tuple(slice(0, size) for size in block.core_shape)
+    found = {OWN: np.ascontiguousarray(sums[cut])}
+    for direction, _ in grid.upper(block):
+        where = tuple(
+            slice(size, None) if step else slice(0, size)
+            for size, step in zip(block.core_shape, direction, strict=True)
         )
-    )
-    height, width = (part.stop - part.start for part in block)
-    buffer = np.zeros((plan.window_zyx[0], height, width), np.float32)
-    for row, start in enumerate(starts_z):
-        for first in range(0, len(columns), batch_size):
-            windows = [(row, y, x) for y, x in columns[first : first + batch_size]]
-            inputs = np.stack([_read_window(plan, window, read) for window in windows])
-            for window, values in zip(windows, predict(inputs), strict=True):
-                _add(buffer, plan, window, values, block)
-        stop = starts_z[row + 1] if row + 1 < len(starts_z) else depth
-        done = stop - start
-        yield (slice(start, stop), *block), buffer[:done].copy()
-        buffer[:-done] = buffer[done:]
-        buffer[-done:] = 0.0
+        if (spill := sums[where]).any():
+            found[direction] = np.ascontiguousarray(spill)
+    return found
 
 
-def _touching(starts: NDArray[np.int64], window: int, part: slice) -> NDArray[np.int64]:
-    """Numbers of the windows of an axis that reach into `part`."""
-    return np.flatnonzero((starts < part.stop) & (starts + window > part.start))
+def finished(
+    own: NDArray[np.uint16], spills: Mapping[Index, NDArray[np.uint16]]
+) -> NDArray[np.uint8]:
+    """The probability in a core, 255 = certain, from its own sums and its lower neighbours' spills.
+
+    spills: by direction from the neighbour to this block, as `pieces` named them there.
+    """
+    result = np.empty(own.shape, np.uint8)
+    for z in range(len(own)):
+        plane = own[z].astype(np.uint32)
+        for direction in DIRECTIONS:
+            spill = spills.get(direction)
+            if spill is not None and z < len(spill):
+                height, width = spill.shape[1:]
+                plane[:height, :width] += spill[z]
+        plane *= CERTAIN
+        plane += SUM_SCALE // 2
+        plane //= SUM_SCALE
+        result[z] = np.minimum(plane, CERTAIN)
+    return result
 
 
-def _read_window(plan: WindowPlan, window: tuple[int, int, int], read: Read) -> Array:
-    """The input of one window, mirrored where the stack is smaller than a window."""
-    box = tuple(
-        slice(int(starts[n]), int(min(starts[n] + size, end)))
-        for starts, n, size, end in zip(
-            plan.starts_zyx, window, plan.window_zyx, plan.shape_zyx, strict=True
-        )
-    )
-    values = read((box[0], box[1], box[2]))
-    missing = [(0, n - have) for n, have in zip(plan.window_zyx, values.shape, strict=True)]
+def _mirrored(values: NDArray[np.float32], window_zyx: Index) -> NDArray[np.float32]:
+    """The values, mirrored at their end where the stack is smaller than a window."""
+    missing = [(0, max(n - have, 0)) for n, have in zip(window_zyx, values.shape, strict=True)]
     return np.pad(values, missing, mode="symmetric") if np.any(missing) else values
 
 
-def _add(
-    buffer: Array,
-    plan: WindowPlan,
-    window: tuple[int, int, int],
-    values: Array,
-    block: tuple[slice, slice],
-) -> None:
-    """Add one window's weighted values to the buffer, as far as they lie in block and stack."""
-    weight_z, weight_y, weight_x = (
-        weights[n] for weights, n in zip(plan.weights_zyx, window, strict=True)
+def _batches(windows: Sequence[Index], batch_size: int) -> Iterator[Sequence[Index]]:
+    """Batches as equal as they can be: one window alone takes nearly as long as several."""
+    count = -(-len(windows) // batch_size)
+    edges = [number * len(windows) // max(count, 1) for number in range(count + 1)]
+    return (windows[a:b] for a, b in pairwise(edges))
+
+
+def _window_box(plan: WindowPlan, block: Block, window: Index) -> Box:
+    """A window in the block's own frame."""
+    z, y, x = (
+        slice(int(starts[n]) - side.start, int(starts[n]) - side.start + size)
+        for starts, n, side, size in zip(
+            plan.starts_zyx, window, block.reach, plan.window_zyx, strict=True
+        )
     )
-    y, own_y = _overlap(int(plan.starts_zyx[1][window[1]]), plan.window_zyx[1], block[0])
-    x, own_x = _overlap(int(plan.starts_zyx[2][window[2]]), plan.window_zyx[2], block[1])
-    plane = weight_y[own_y, None] * weight_x[own_x]
-    buffer[:, y, x] += values[:, own_y, own_x] * (weight_z[:, None, None] * plane)
+    return z, y, x
 
 
-def _overlap(start: int, size: int, part: slice) -> tuple[slice, slice]:
-    """Where a window meets a part of its axis: in the part's own index, and in the window's."""
-    low, high = max(start, part.start), min(start + size, part.stop)
-    return slice(low - part.start, high - part.start), slice(low - start, high - start)
+def _rounded(sums: Tensor, shape_zyx: Index) -> NDArray[np.uint16]:
+    depth, height, width = shape_zyx
+    result = np.empty(shape_zyx, np.uint16)
+    for z in range(0, depth, _PLANES):
+        part = sums[z : min(z + _PLANES, depth), :height, :width]
+        result[z : z + _PLANES] = (part * SUM_SCALE).round_().clamp_(0, SUM_SCALE).cpu().numpy()
+    return result

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from neurorecon.model.intensity import IntensityScale
-from neurorecon.segmentation.plan import Box, WindowPlan
-from neurorecon.segmentation.sliding import Predict, blend_windows
+from neurorecon.segmentation.blocks import plan_blocks
+from neurorecon.segmentation.plan import WindowPlan
+from neurorecon.segmentation.sliding import OWN, Pieces, Predict, block_sums, finished, pieces
 from neurorecon.volume import LazyVoxels
 
-CERTAIN = 255
+_CPU = torch.device("cpu")
 
 
 def segment_array(
@@ -23,17 +25,32 @@ def segment_array(
     predict: Predict,
     batch_size: int,
     on_voxels: Callable[[int], None],
+    device: torch.device = _CPU,
 ) -> NDArray[np.uint8]:
     """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain.
 
     on_voxels: told the number of voxels of the stack that were finished since the last call.
+    device: where `predict` runs.
     """
+    grid = plan_blocks(plan)
     result = np.empty(array.shape, np.uint8)
-
-    def read(box: Box) -> NDArray[np.float32]:
-        return scale(array[box])
-
-    for box, probability in blend_windows(plan, read, predict, batch_size):
-        result[box] = np.rint(np.clip(probability, 0.0, 1.0) * CERTAIN).astype(np.uint8)
-        on_voxels(probability.size)
+    waiting: dict[int, Pieces] = {}
+    for block in grid:
+        sums = block_sums(
+            plan,
+            block,
+            block.window_indices(),
+            scale(array[block.reach]),
+            predict,
+            batch_size,
+            device,
+        )
+        waiting[block.number] = pieces(grid, block, sums)
+        spills: Pieces = {
+            direction: waiting[number].pop(direction)
+            for direction, number in grid.lower(block)
+            if direction in waiting[number]
+        }
+        result[block.core] = finished(waiting[block.number].pop(OWN), spills)
+        on_voxels(result[block.core].size)
     return result

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from neurorecon.segmentation.plan import plan_windows
@@ -101,7 +102,8 @@ def _histograms(
         ]
         images = [stack.scale(stack.array[box]) for box in boxes]
         padded = [_padded(image, plan.window_zyx) for image in images]
-        for box, image, values in zip(boxes, images, predict(np.stack(padded)), strict=True):
+        probability = predict(torch.from_numpy(np.stack(padded))).cpu().numpy()
+        for box, image, values in zip(boxes, images, probability, strict=True):
             own = values[tuple(slice(n) for n in image.shape)].astype(np.float64)
             logit = np.log(np.maximum(own, 1e-12) / np.maximum(1 - own, 1e-12))
             logit = np.clip(logit, LOGIT_EDGES[0], LOGIT_EDGES[-1])

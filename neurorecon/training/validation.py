@@ -21,8 +21,8 @@ from skimage.morphology import skeletonize
 from neurorecon.geometry import sample_edges, tree_distance
 from neurorecon.morphology import Morphology
 from neurorecon.segmentation.plan import plan_windows
-from neurorecon.segmentation.sliding import Predict
-from neurorecon.segmentation.stack import CERTAIN, segment_array
+from neurorecon.segmentation.sliding import CERTAIN, Predict
+from neurorecon.segmentation.stack import segment_array
 from neurorecon.training.labels import IGNORED, NEURITE
 from neurorecon.training.patches import TrainingStack
 

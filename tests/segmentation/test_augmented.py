@@ -1,21 +1,18 @@
-import numpy as np
+import torch
 
 from neurorecon.segmentation.augmented import FLIPS, mirrored
 
 
 def test_the_average_is_the_same_for_a_mirrored_window() -> None:
-    rng = np.random.default_rng(0)
-    weight = rng.random((4, 5, 6), np.float32)
-    windows = rng.random((2, 4, 5, 6), np.float32)
+    torch.manual_seed(0)
+    weight, windows = torch.rand(4, 5, 6), torch.rand(2, 4, 5, 6)
 
-    def lopsided(windows: np.ndarray) -> np.ndarray:
+    def lopsided(windows: torch.Tensor) -> torch.Tensor:
         return windows * weight  # depends on where in the window a voxel lies
 
     result = mirrored(lopsided)(windows)
     assert len(set(FLIPS)) == 8
     for axes in FLIPS:
-        np.testing.assert_allclose(
-            mirrored(lopsided)(np.flip(windows, axes)), np.flip(result, axes), rtol=1e-6
-        )
-    symmetric = np.mean([np.flip(weight[None], axes) for axes in FLIPS], axis=0)
-    np.testing.assert_allclose(result, windows * symmetric, rtol=1e-6)
+        torch.testing.assert_close(mirrored(lopsided)(windows.flip(axes)), result.flip(axes))
+    symmetric = torch.stack([weight[None].flip(axes) for axes in FLIPS]).mean(0)
+    torch.testing.assert_close(result, windows * symmetric)

@@ -14,9 +14,9 @@ def _forecast(
 
 
 def test_beyond_stack_and_result_memory_does_not_grow_with_the_stack() -> None:
-    small, large = _forecast((128, 1024, 1024)), _forecast((1280, 4096, 1024))
-    assert large.host_bytes - small.host_bytes == 2 * (1280 * 4096 - 128 * 1024) * 1024
-    assert large.windows > 30 * small.windows
+    small, large = _forecast((640, 1024, 1024)), _forecast((1280, 4096, 1024))
+    assert large.host_bytes - small.host_bytes < 2.1 * (1280 * 4096 - 640 * 1024) * 1024
+    assert large.windows > 6 * small.windows
 
 
 def test_a_stored_voxel_counts_with_its_size() -> None:

@@ -14,8 +14,8 @@ from neurorecon.training.patches import TrainingStack
 MULTIPLE = (8, 8, 8)
 
 
-def _sigmoid(windows: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-windows))
+def _sigmoid(windows: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(windows)
 
 
 def _stack(neurite_logit: float, background_logit: float, label: bool = True) -> TrainingStack:
@@ -68,8 +68,8 @@ def test_between_classes_that_are_well_apart_it_is_in_the_middle() -> None:
 def test_a_network_that_has_learnt_nothing_is_left_alone() -> None:
     stack = _with_logits(_stack(-3.0, -3.0))
 
-    def constant(windows: np.ndarray) -> np.ndarray:
-        return np.full_like(windows, 0.05)
+    def constant(windows: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(windows, 0.05)
 
     assert calibrate([stack], constant, MULTIPLE, 2, seed=0) is None
 

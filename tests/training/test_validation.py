@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from neurorecon.config import LabelConfig
 from neurorecon.model.intensity import IntensityScale
@@ -49,10 +50,10 @@ def test_dice_leaves_the_ignored_shell_out() -> None:
 
 
 def test_the_best_level_is_found_over_all_stacks_and_becomes_one_half() -> None:
-    def predict(windows: np.ndarray) -> np.ndarray:
+    def predict(windows: torch.Tensor) -> torch.Tensor:
         # 0.8 where there is neurite, 0.6 in a part of the background
-        probability = np.where(windows > 0.5, 0.8, 0.1).astype(np.float32)
-        probability[:, :, :4] = np.maximum(probability[:, :, :4], 0.6)
+        probability = torch.where(windows > 0.5, 0.8, 0.1)
+        probability[:, :, :4] = probability[:, :, :4].clamp_min(0.6)
         return probability
 
     result, first = validate([_gold(), _gold()], predict, (8, 8, 8), 4, "f1")
