@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neurorecon.errors import InputError
 from neurorecon.io.damage import damage_reported
 from neurorecon.io.roi import Box
+from neurorecon.io.tiff import PROBABILITY_NAME
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import MaybeTriple, Placement, um_per_unit
 
@@ -33,7 +34,7 @@ class OpenZarr:
     axes, shape: letters as tifffile's (T, C, Z, Y, X; Q for any other), and sizes.
     dtype: of the values in memory, in the machine's byte order.
     compression: names of the codecs.
-    is_probability: never told by a Zarr store.
+    is_probability: never told by a Zarr store. remarks: none.
     """
 
     name: str
@@ -44,6 +45,7 @@ class OpenZarr:
     _array: zarr.Array[Any]
     _placement: Mapping[str, tuple[float | None, float | None]]
     is_probability: bool = False
+    remarks: tuple[str, ...] = ()
 
     def placement(self, shape_zyx: tuple[int, int, int]) -> Placement:
         """What the metadata say about voxel size and origin, in micrometres."""
@@ -96,6 +98,7 @@ def open_zarr(folder: Path) -> Iterator[OpenZarr]:
         compression=", ".join(_codec_name(codec) for codec in array.compressors) or "none",
         _array=array,
         _placement=transforms,
+        is_probability=image.get("name") == PROBABILITY_NAME,
     )
 
 

@@ -10,12 +10,29 @@ import torch
 from numpy.typing import NDArray
 
 from neurorecon.model.intensity import IntensityScale
-from neurorecon.segmentation.blocks import plan_blocks
-from neurorecon.segmentation.plan import WindowPlan
-from neurorecon.segmentation.sliding import OWN, Pieces, Predict, block_sums, finished, pieces
+from neurorecon.segmentation.blocks import Block, Index, plan_blocks
+from neurorecon.segmentation.plan import Box, WindowPlan
+from neurorecon.segmentation.run import Lane, Work, run_blocks, tidy
+from neurorecon.segmentation.sliding import Pieces, Predict
 from neurorecon.volume import LazyVoxels
 
 _CPU = torch.device("cpu")
+
+
+class _MemoryShelf:
+    """What blocks hand on, in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Pieces] = {}
+
+    def put(self, number: int, arrays: Pieces) -> None:
+        self._kept[number] = arrays
+
+    def get(self, number: int, key: Index) -> NDArray[np.uint16] | None:
+        return self._kept[number].get(key)
+
+    def drop(self, number: int) -> None:
+        del self._kept[number]
 
 
 def segment_array(
@@ -27,30 +44,24 @@ def segment_array(
     on_voxels: Callable[[int], None],
     device: torch.device = _CPU,
 ) -> NDArray[np.uint8]:
-    """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain.
+    """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain; all windows run.
 
     on_voxels: told the number of voxels of the stack that were finished since the last call.
-    device: where `predict` runs.
+    device: where windows are cut out and summed up; `predict` may move them elsewhere and back.
     """
-    grid = plan_blocks(plan)
     result = np.empty(array.shape, np.uint8)
-    waiting: dict[int, Pieces] = {}
-    for block in grid:
-        sums = block_sums(
-            plan,
-            block,
-            block.window_indices(),
-            scale(array[block.reach]),
-            predict,
-            batch_size,
-            device,
-        )
-        waiting[block.number] = pieces(grid, block, sums)
-        spills: Pieces = {
-            direction: waiting[number].pop(direction)
-            for direction, number in grid.lower(block)
-            if direction in waiting[number]
-        }
-        result[block.core] = finished(waiting[block.number].pop(OWN), spills)
-        on_voxels(result[block.core].size)
+    shelf, done = _MemoryShelf(), set[int]()
+
+    def read(box: Box) -> NDArray[np.float32]:
+        return scale(array[box])
+
+    def on_block(block: Block, core: NDArray[np.uint8]) -> None:
+        result[block.core] = core
+        done.add(block.number)
+        tidy(grid, block, done, shelf)
+        on_voxels(core.size)
+
+    grid = plan_blocks(plan)
+    work = Work(grid, read, lambda block, values: block.window_indices(), batch_size)
+    run_blocks(work, range(len(grid)), [Lane(predict, device)], shelf, on_block)
     return result
