@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,27 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
-from neurorecon.io.omezarr import OpenZarr, open_zarr
+from neurorecon.io.address import is_pattern, is_store, split_address
+from neurorecon.io.formats.image import OpenImage
+from neurorecon.io.formats.slices import open_slices
+from neurorecon.io.formats.table import SUFFIXES, format_of
+from neurorecon.io.omezarr import open_zarr
 from neurorecon.io.roi import Box, parse_roi
-from neurorecon.io.tiff import OpenTiff, open_tiff
+from neurorecon.io.tiff import open_tiff
 from neurorecon.io.tiff_axes import AxisPlan, plan_axes
 from neurorecon.io.tiff_grid import make_grid
 from neurorecon.io.tiff_writer import write_probability
 from neurorecon.volume import Grid, Volume
 
 __all__ = [
+    "SUFFIXES",
     "OpenStack",
     "StackDescription",
     "check_values",
+    "default_folder",
     "describe_stack",
+    "is_stack",
     "open_stack",
     "read_volume",
     "stack_stem",
     "unknown_voxel_size",
     "write_probability",
 ]
-
-SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".ome.zarr", ".zarr")
 
 Source = Path | BinaryIO
 VoxelSize = tuple[float, float, float] | None
@@ -47,6 +53,7 @@ class OpenStack:
     dtype: of the voxels; one-bit masks come as uint8, 0 and 255.
     grid: where the voxels lie.
     is_probability: whether the file says that it is a segmentation of ours.
+    remarks: what a user should know before trusting the values, a sentence each.
     """
 
     name: str
@@ -54,8 +61,13 @@ class OpenStack:
     dtype: np.dtype[Any]
     grid: Grid
     is_probability: bool
-    _image: OpenTiff | OpenZarr
+    _image: OpenImage
     _plan: AxisPlan
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """See the class."""
+        return self._image.remarks
 
     @property
     def chunk_zyx(self) -> tuple[int, int, int]:
@@ -105,10 +117,33 @@ def open_stack(
         yield OpenStack(image.name, shape_zyx, dtype, grid, image.is_probability, image, plan)
 
 
-def _open_image(source: Source) -> AbstractContextManager[OpenTiff | OpenZarr]:
-    if isinstance(source, Path) and source.is_dir():
+def _open_image(source: Source) -> AbstractContextManager[OpenImage]:
+    if not isinstance(source, Path):
+        return open_tiff(source)
+    if is_store(source):
         return open_zarr(source)
-    return open_tiff(source)
+    if source.is_dir() or is_pattern(source):
+        return open_slices(source)
+    file, dataset = split_address(source)
+    if not file.is_file():  # a pipe, or nothing
+        return open_tiff(source)
+    found = format_of(file)
+    if found is None or found.opener is None:
+        raise InputError(_unknown(file))
+    if dataset and not found.has_datasets:
+        raise InputError(
+            f"{file} ({found.name}) holds one image and no data sets; leave out '{dataset}'"
+        )
+    return found.opener(file, dataset)
+
+
+def _unknown(file: Path) -> str:
+    if file.stat().st_size == 0:
+        return f"{file} is empty; copy or export it again"
+    return (
+        f"{file} is in none of the formats that `neurorecon info --formats` lists; convert it (in "
+        "Fiji: File > Save As > Tiff)"
+    )
 
 
 def read_volume(
@@ -121,7 +156,9 @@ def read_volume(
 ) -> Volume:
     """One channel of a z stack in memory.
 
-    source: a path of a TIFF or of an OME-Zarr folder, or a stream of a TIFF's bytes.
+    source: a file of any format of `io.formats.table`, a data set in one (`a.h5/raw`), a Zarr
+        store or a level of it (`a.zarr/1`), a folder or pattern of slices, or a stream of a TIFF's
+        bytes.
     voxel_size_zyx: in um; overrides the file's own.
     channel: counted from 0; needed where there are several.
     roi: `Z0:Z1,Y0:Y1,X0:X1`; the grid's origin moves with it, so that coordinates stay those of
@@ -129,8 +166,8 @@ def read_volume(
     allow_uniform: accept a stack whose voxels are all equal, as an empty mask is.
 
     Raises InputError, in one line that says what to do, for everything that is not one channel
-    of a z stack of finite real numbers: no such file, neither a TIFF nor OME-Zarr, cut off, 2D,
-    RGB, several channels without a choice, a time series, empty, all one value, NaN, complex.
+    of a z stack of finite real numbers: no such file, no format that is known, cut off, 2D, RGB,
+    several channels without a choice, a time series, empty, all one value, NaN, complex.
     """
     with open_stack(source, voxel_size_zyx=voxel_size_zyx, channel=channel) as stack:
         box = parse_roi(roi, stack.shape_zyx) if roi is not None else None
@@ -145,7 +182,7 @@ def describe_stack(
 ) -> StackDescription:
     """What a file holds, also where it cannot be segmented as it is (several channels, RGB, ...).
 
-    Raises InputError for what is neither a TIFF nor a Zarr store.
+    Raises InputError for what cannot be opened.
     """
     with _open_image(source) as image:
         shape_zyx, grid, problem = None, None, None
@@ -172,11 +209,36 @@ def describe_stack(
         )
 
 
+def is_stack(path: Path) -> bool:
+    """Whether a path is that of a stack, by its name or by what the file begins with.
+
+    A folder is a stack only where it is a Zarr store: of slices or of stacks, nobody can tell.
+    """
+    if path.name.lower().endswith(SUFFIXES) or is_store(path):
+        return True
+    file, dataset = split_address(path)
+    return file.is_file() and (bool(dataset) or format_of(file) is not None)
+
+
 def stack_stem(stack: Path) -> str:
-    """A stack's name without its suffix: `a.tif`, `a.tiff` and `a.ome.tif` are all `a`."""
-    name = stack.name
+    """A stack's name without its suffix, for what is made of it.
+
+    `a.tif` and `a.ome.tif` are `a`; `a.h5/raw/crop` is `a_raw_crop`; `slices/*.tif` is `slices`.
+    """
+    if is_pattern(stack):
+        return stack.resolve().parent.name or "slices"
+    file, dataset = split_address(stack)
+    name = file.name or file.resolve().name
     suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(suffix)] or name
+    inside = "".join(f"_{part}" for part in dataset.split("/") if part)
+    return (name[: len(name) - len(suffix)] or name) + inside
+
+
+def default_folder(stack: Path) -> Path:
+    """Where to put what is made of a stack: beside it, or here if nothing can be written there."""
+    beside = split_address(stack)[0]
+    folder = (beside.resolve().parent if is_pattern(stack) else beside).parent
+    return folder if os.access(folder, os.W_OK) else Path()
 
 
 def unknown_voxel_size(grid: Grid) -> str | None:

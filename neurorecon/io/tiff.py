@@ -23,7 +23,9 @@ from neurorecon.io.tiff_grid import Placement, find_placement
 # What `tiff_writer` calls the image of a segmentation.
 PROBABILITY_NAME = "neurite probability"
 
-_CONVERT = "neurorecon reads TIFF and OME-Zarr; convert it (in Fiji: File > Save As > Tiff)"
+_CONVERT = (
+    "convert it (in Fiji: File > Save As > Tiff); `neurorecon info --formats` lists what is read"
+)
 # Deflate and LZW reach 1000 to 3000 on an empty stack, zstd some 10,000; beyond is a lying header.
 _MOST_BYTES_PER_STORED = 100_000
 
@@ -50,6 +52,16 @@ class OpenTiff:
     def is_probability(self) -> bool:
         """Whether the metadata say that this is a segmentation of ours."""
         return self._file.is_ome and PROBABILITY_NAME in (self._file.ome_metadata or "")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """That low values are shown bright, where the file says so: they are read as stored."""
+        if getattr(self._file.pages.first, "photometric", None) != tifffile.PHOTOMETRIC.MINISWHITE:
+            return ()
+        return (
+            f"{self.name} shows low values as white (MINISWHITE); they are taken as they are "
+            "stored: if the neurites have the low ones, add --invert",
+        )
 
     def chunk_zyx(self, plan: AxisPlan) -> tuple[int, int, int]:
         """Voxels along each axis that are stored, and so read, together."""
@@ -87,11 +99,28 @@ class OpenTiff:
         leading = self.shape[: min(plan.y, plan.x)]
         if self._has_page_for_plane(plan):
             wanted = np.arange(len(self._series.pages)).reshape(leading)[where[: len(leading)]]
-            planes = self._file.asarray(key=wanted.tolist(), series=self._series)
+            with self._opened(wanted):
+                planes = self._file.asarray(key=wanted.tolist(), series=self._series)
             # (n planes of Y, X and axes of one voxel) -> (n, ...)
             planes = planes.reshape(len(wanted), *self.shape[len(leading) :])
             return planes[(slice(None), *where[len(leading) :])]
         return self._series.asarray().reshape(self.shape)[where]
+
+    @contextmanager
+    def _opened(self, wanted: NDArray[Any]) -> Iterator[None]:
+        """Of a data set in several files, the one that a single plane lies in.
+
+        tifffile closes the others and opens them as it reads, but of a single page it warns.
+        """
+        handle = self._series.pages[int(wanted[0])].parent.filehandle  # type: ignore[union-attr]
+        closed = len(wanted) == 1 and handle.closed
+        if closed:
+            handle.open()
+        try:
+            yield
+        finally:
+            if closed:
+                handle.close()
 
     def _has_page_for_plane(self, plan: AxisPlan) -> bool:
         leading = self.shape[: min(plan.y, plan.x)]
@@ -190,6 +219,8 @@ def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:
 
 def _only_series(name: str, tif: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     series = list(tif.series)
+    if tif.is_lsm:  # what follows the image are thumbnails of it
+        series = series[:1]
     if len(series) > 1 and len({(one.shape, one.dtype, one.axes) for one in series}) == 1:
         series = [_joined(series)] if series[0].axes == "YX" else series
     volumes = [one for one in series if len(one.shape) > 2]

@@ -91,6 +91,8 @@ def find_placement(tif: tifffile.TiffFile, shape_zyx: tuple[int, int, int]) -> P
     """What the metadata of an open TIFF say about its stack; nonsense counts as not said."""
     if tif.is_ome and tif.ome_metadata:
         return ome_placement(tif.ome_metadata, shape_zyx)
+    if tif.is_lsm and tif.lsm_metadata:
+        return _lsm_placement(tif.lsm_metadata)
     page = tif.pages.first
     size_x, size_y = _resolution(page, "XResolution"), _resolution(page, "YResolution")
     if tif.is_imagej and tif.imagej_metadata:
@@ -162,6 +164,12 @@ def _spacing_placement(
     y_um = _scaled(size_y, um_per_unit(str(written.get("yunit", unit))))
     x_um = _scaled(size_x, um_per_unit(unit))
     return Placement((z_um, y_um, x_um), source=source)
+
+
+def _lsm_placement(written: Mapping[str, Any]) -> Placement:
+    """Zeiss writes metres."""
+    z, y, x = (_positive(_length(written.get(f"VoxelSize{axis}"), "m")) for axis in "ZYX")
+    return Placement((z, y, x), source="LSM metadata")
 
 
 def _resolution(page: Any, name: str) -> float | None:
