@@ -94,9 +94,6 @@ def simulate(
     """
     from neurorecon.commands import simulate as command
 
-    for path in swc or []:
-        if command.unit_is_assumed(path):
-            note_line(f"{path} names no unit: read in {swc_units} (--swc-units)")
     request = command.SimulateRequest(
         swc=tuple(swc or ()),
         folder=out,
@@ -109,5 +106,8 @@ def simulate(
         max_voxels=max_voxels,
         overwrite=overwrite,
     )
-    for image in command.simulate(request):
+    images = command.simulate(request)
+    for path in filter(command.unit_is_assumed, request.swc):
+        note_line(f"{path} names no unit: read in {swc_units} (--swc-units)")
+    for image in images:
         typer.echo(image)

@@ -75,6 +75,7 @@ def simulate(request: SimulateRequest) -> Iterator[Path]:
     for plan in plans:
         if plan.source is not None:
             _make_tree(plan, request)
+    _make_folder(request.folder)
     return (_simulate_one(plan, request) for plan in plans)
 
 
@@ -121,6 +122,9 @@ def _check_outputs(request: SimulateRequest, plans: Sequence[_Plan]) -> None:
                 )
             if folder.exists():
                 refuse_existing(path, request.overwrite)
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
