@@ -57,7 +57,7 @@ atexit.register(lambda: print("peak", peak()))
 """
 _IMPORTS = _PEAK + "import neurorecon.commands.trace"
 KIND = ("--input", "probability", "--overwrite")
-_COMMAND = _PEAK + "from neurorecon.cli.app import main; main()"
+_COMMAND = _PEAK + "from neurorecon.cli import main; main()"
 _ARRAY = (
     _PEAK
     + """

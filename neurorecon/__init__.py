@@ -1,5 +1,13 @@
 """Neuron reconstruction from 3D light microscopy: a stack goes in, an SWC tree comes out."""
 
-from importlib.metadata import version
+from __future__ import annotations
 
-__version__ = version("neurorecon")
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("neurorecon")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from neurorecon.cli import distill, evaluate, info, models, segment, simulate, trace, train
-from neurorecon.cli.console import error_line
+from neurorecon.cli.config import ConfiguredCommand
+from neurorecon.cli.ending import INTERRUPTED, error_line, quiet_pipe, say_interrupted
 from neurorecon.cli.points import PointCommand
+from neurorecon.cli.usage import is_usage_error, usage_message
 from neurorecon.errors import NeuroreconError
 
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-EXIT_TERMINATED = 143  # 128 + SIGTERM
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Turns the errors of every command into one line and the exit code of `ending`."""
+    try:
+        with quiet_pipe():
+            yield
+    except NeuroreconError as error:
+        error_line(str(error))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        say_interrupted()
+        raise typer.Exit(INTERRUPTED) from error
+    except MemoryError as error:
+        error_line(f"not enough memory ({error}); give a smaller stack, or --roi")
+        raise typer.Exit(1) from error
+    except OSError as error:
+        error_line(f"{error.strerror or error}{f': {error.filename}' * bool(error.filename)}")
+        raise typer.Exit(1) from error
+    except Exception as error:
+        if not is_usage_error(error):
+            raise
+        if message := usage_message(error):
+            error_line(message)
+        raise typer.Exit(2) from error
 
 
 class _Commands(TyperGroup):
-    """Turns the errors of every command into one line and an exit code.
-
-    0 done, 1 the work failed, 2 wrong arguments or inputs, 130 interrupted.
-    """
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _one_line_errors():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _one_line_errors():
             return super().invoke(ctx)
-        except NeuroreconError as error:
-            error_line(str(error))
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            error_line("interrupted; no half-written file was left")
-            raise typer.Exit(EXIT_INTERRUPTED) from error
-        except MemoryError as error:
-            error_line(f"not enough memory ({error}); give a smaller stack, or --roi")
-            raise typer.Exit(1) from error
-        except BrokenPipeError as error:
-            # The reader went away (`| head -1`): not our failure. Python must not complain at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from error
-        except OSError as error:
-            error_line(f"{error.strerror or error}{f': {error.filename}' * bool(error.filename)}")
-            raise typer.Exit(1) from error
 
 
 app = typer.Typer(
@@ -54,14 +61,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("segment")(segment.segment)
+app.command("segment", cls=ConfiguredCommand)(segment.segment)
 app.command("trace", cls=PointCommand)(trace.trace)
-app.command("evaluate")(evaluate.evaluate)
-app.command("train")(train.train)
-app.command("distill")(distill.distill)
-app.command("simulate")(simulate.simulate)
-app.command("info")(info.info)
-app.command("models")(models.models)
+app.command("evaluate", cls=ConfiguredCommand)(evaluate.evaluate)
+app.command("train", cls=ConfiguredCommand)(train.train)
+app.command("distill", cls=ConfiguredCommand)(distill.distill)
+app.command("simulate", cls=ConfiguredCommand)(simulate.simulate)
+app.command("info", cls=ConfiguredCommand)(info.info)
+app.command("models", cls=ConfiguredCommand)(models.models)
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,13 +89,3 @@ def _neurorecon(
     ] = False,
 ) -> None:
     """Neuron reconstruction from 3D light microscopy: a stack goes in, an SWC tree comes out."""
-
-
-def _exit_when_terminated(*_: object) -> None:
-    raise SystemExit(EXIT_TERMINATED)
-
-
-def main() -> None:
-    """Run the command line and exit; told to terminate, remove half-written outputs first."""
-    signal.signal(signal.SIGTERM, _exit_when_terminated)
-    app()

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from rich.progress import BarColumn
 
 
-def error_line(message: str) -> None:
-    """One line that says what is wrong and what to do."""
-    typer.echo(f"neurorecon: error: {message}", err=True)
-
-
 def warning_line(message: str) -> None:
     """One line about something the user should know though the work goes on."""
     typer.echo(f"neurorecon: warning: {message}", err=True)

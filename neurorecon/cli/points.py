@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from typer.core import TyperCommand
-
+from neurorecon.cli.config import ConfiguredCommand
 from neurorecon.errors import InputError
 
 Point = tuple[float, float, float]
@@ -17,7 +16,7 @@ Point = tuple[float, float, float]
 _POINT_OPTIONS = ("--root", "--root-swc")
 
 
-class PointCommand(TyperCommand):
+class PointCommand(ConfiguredCommand):
     """Takes the three numbers that follow a point option for one value, as text."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

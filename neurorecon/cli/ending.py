@@ -1,0 +1,132 @@
+"""How a run ends: one line of text and an exit code, whatever went wrong.
+
+0 done, 1 the work failed, 2 wrong arguments or inputs, 130 interrupted, 143 told to terminate.
+
+Only what Python brings is imported here: it must stand before anything that takes time to import,
+so that Ctrl-C ends in one line from the first moment on.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+TERMINATED = 143  # 128 + SIGTERM
+_NO_READER = 0  # (`| head -1`): whoever closed the pipe had enough
+
+
+def run_and_exit(work: Callable[[], object]) -> NoReturn:
+    """Run the whole program and exit; told to terminate, remove half-written outputs first."""
+    code = 0
+    try:
+        signal.signal(signal.SIGTERM, _raise_exit)
+        _InsistOnCtrlC.install()
+        _accept_any_text()
+        work()
+    except KeyboardInterrupt:
+        say_interrupted()
+        code = INTERRUPTED
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.__context__, BrokenPipeError):  # Rich calls that a failure
+            code = _NO_READER
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    sys.exit(_flushed(code))
+
+
+class _InsistOnCtrlC:
+    """Raises KeyboardInterrupt again, at the next import, where a library has swallowed it.
+
+    torch does, which imports NumPy inside of its own import and goes on without where that fails.
+    """
+
+    asked = False
+
+    @classmethod
+    def install(cls) -> None:
+        """Take over SIGINT, unless whoever started us has it ignored (`nohup`, `&` in scripts)."""
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, cls._interrupt)
+            sys.meta_path.insert(0, cls)
+
+    @classmethod
+    def find_spec(cls, *_: object) -> None:
+        """Called by every import of a module that is not loaded yet; finds none itself."""
+        if cls.asked:
+            raise KeyboardInterrupt
+
+    @classmethod
+    def _interrupt(cls, *_: object) -> None:
+        cls.asked = True
+        raise KeyboardInterrupt
+
+
+def say_interrupted() -> None:
+    """The line that ends an interrupted run."""
+    _InsistOnCtrlC.asked = False
+    error_line("interrupted; no half-written file was left")
+
+
+def error_line(message: str) -> None:
+    """One line that says what is wrong and what to do."""
+    text = " ".join(message.splitlines())
+    with suppress(OSError):  # nobody reads it
+        print(f"neurorecon: error: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def quiet_pipe() -> Iterator[None]:
+    """Ends quietly where the reader of standard output went away."""
+    try:
+        yield
+    except BrokenPipeError:
+        _discard_output()
+        sys.exit(_NO_READER)
+
+
+def _flushed(code: int) -> int:
+    """The exit code once all output has gone out: Python would complain after us."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    except OSError as error:
+        _discard_output()
+        error_line(f"standard output: {error.strerror}; free some space, or write elsewhere")
+        return code or 1
+    return code
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _raise_exit(*_: object) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _accept_any_text() -> None:
+    """Print file names byte for byte, and what the terminal's encoding lacks as ?.
+
+    ASCII (`LC_ALL=C`) becomes UTF-8, as Python itself would have it.
+    """
+
+    def replaced(error: UnicodeError) -> tuple[str | bytes, int]:
+        try:
+            return codecs.lookup_error("surrogateescape")(error)
+        except UnicodeError:
+            return codecs.lookup_error("replace")(error)
+
+    codecs.register_error("neurorecon", replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            plain = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if plain else None, errors="neurorecon")
