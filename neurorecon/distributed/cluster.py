@@ -28,6 +28,9 @@ Say = Callable[[str], None]
 
 _CONNECT_S = 10.0
 _CLOSE_S = 5.0
+_LOOK_S = 2.0
+# How long a worker process that died may take to start again, on a machine that is busy.
+_RESTART = "600s"
 # Items under way for each thread of the cluster: one that runs, and enough that it never waits for
 # the next. All would do for the workers, but results that nobody has fetched yet take their memory.
 _AHEAD = 3
@@ -69,39 +72,51 @@ class Cluster:
         self._note = note
 
     def each(
-        self, function: Callable[[Item], Result], items: Iterable[Item]
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        then: Callable[[Item, Result], Iterable[Item]] = lambda item, result: (),
     ) -> Iterator[tuple[Item, Result]]:
         """Items with their results, in the order in which they are done.
 
         An item whose worker dies runs again on another, so that `function` may run twice on it: it
         must not mind. Function, items and results are pickled.
 
+        then: further items that a result makes possible; they go before those that wait.
+
         Raises what the function raises, and NeuroreconError where an item kills its workers.
         """
-        from distributed import as_completed
-
         waiting = iter(items)
         known = self._workers()
-        first = list(islice(waiting, _AHEAD * max(sum(known.values()), 1)))
-        item_of = {self._submit(function, item): item for item in first}
-        done = as_completed(list(item_of), loop=self._client.loop)
+        item_of: dict[Any, Item] = {}
+
+        def send(some: Iterable[Item]) -> None:
+            for item in some:
+                # Not pure: results of an earlier run with the same arguments may be out of date.
+                item_of[self._client.submit(function, item, pure=False)] = item
+
         try:
-            for future in done:
+            send(islice(waiting, _ahead(known)))
+            while item_of:
+                done = self._done(list(item_of))
                 known = self._tell_lost(known)
-                result = self._result(future)
-                item = item_of.pop(future)
-                more = 1 + max(_AHEAD * sum(known.values()) - len(item_of) - 1, 0)
-                for onward in islice(waiting, more):
-                    future = self._submit(function, onward)
-                    item_of[future] = onward
-                    done.add(future)
-                yield item, result
+                for future in done:
+                    result, item = self._result(future), item_of.pop(future)
+                    send(then(item, result))
+                    send(islice(waiting, max(_ahead(known) - len(item_of), 0)))
+                    yield item, result
         finally:
             self._client.cancel(list(item_of))
 
-    def _submit(self, function: Callable[[Item], Result], item: Item) -> Any:
-        # Not pure: results of an earlier run with the same arguments may be out of date.
-        return self._client.submit(function, item, pure=False)
+    def _done(self, futures: list[Any]) -> list[Any]:
+        """Those that are done; none where that takes long, to look after the workers meanwhile."""
+        from distributed import wait
+
+        try:
+            done = wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            return []
+        return [future for future in futures if future in done]
 
     def _result(self, future: Any) -> Any:
         from distributed import CancelledError, KilledWorker
@@ -132,8 +147,14 @@ class Cluster:
     def _tell_lost(self, known: dict[str, int]) -> dict[str, int]:
         now = self._workers()
         for address in sorted(known.keys() - now.keys()):
-            self._note(f"worker {address} was lost; its blocks run again on the others")
+            self._note(f"worker {address} was lost; its blocks run again")
+        if known and not now:
+            self._note(f"{self._name} has no workers left; waiting for new ones (Ctrl-C stops)")
         return now
+
+
+def _ahead(workers: dict[str, int]) -> int:
+    return _AHEAD * max(sum(workers.values()), 1)
 
 
 @contextmanager
@@ -168,18 +189,22 @@ def open_cluster(where: Where, note: Say) -> Iterator[Cluster]:
 @contextmanager
 def _local(workers: int) -> Iterator[Client]:
     """Worker processes of one Dask thread each: the arithmetic has threads of its own."""
+    import dask
     from distributed import Client, LocalCluster
 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    local = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=int(_MEMORY_SHARE * memory / workers),
-        dashboard_address=":0",  # any free port, so that two runs can share a machine
-        silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
-    )
-    with local as cluster, Client(cluster, timeout=_CONNECT_S) as client:
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=int(_MEMORY_SHARE * memory / workers),
+            dashboard_address=":0",  # any free port, so that two runs can share a machine
+            silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
+        ) as cluster,
+        Client(cluster, timeout=_CONNECT_S) as client,
+    ):
         yield client
 
 

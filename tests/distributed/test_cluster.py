@@ -69,6 +69,14 @@ def test_items_wait_until_there_is_room(two: Cluster) -> None:
     results.close()
 
 
+def test_results_may_ask_for_more(two: Cluster) -> None:
+    def then(item: int, result: object) -> list[int]:
+        return [item + 100] if item < 100 else []
+
+    done = sorted(item for item, _ in two.each(squared, range(10), then))
+    assert done == [*range(10), *range(100, 110)]
+
+
 def test_a_killed_worker_costs_nothing_but_its_items(
     two: Cluster, told: list[str], tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from neurorecon.commands.trace.evidence import Evidence, probability_in
 from neurorecon.commands.trace.request import TraceRequest
 from neurorecon.distributed import Cluster
 from neurorecon.errors import InputError
+from neurorecon.io.address import exists, is_pattern
 from neurorecon.io.stack import open_stack
 from neurorecon.segmentation.reading import Reading
 from neurorecon.tracing import TraceConfig
@@ -41,7 +42,7 @@ class _Find:
     threshold: float
 
     def __call__(self, boxes: tuple[Box, ...]) -> list[Piece]:
-        if not self.source.exists():
+        if not exists(self.source) and not is_pattern(self.source):
             raise InputError(
                 f"a worker does not find {self.source}; workers must see the stack under the same "
                 "name as this machine (a shared file system)"
