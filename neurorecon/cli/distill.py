@@ -15,6 +15,7 @@ from neurorecon.cli.options import (
     INPUT_PANEL,
     OUTPUT_PANEL,
     BatchCrops,
+    Dataset,
     Device,
     DeviceOption,
     LearningRate,
@@ -79,6 +80,7 @@ def distill(
     more_stacks: Annotated[
         list[Path] | None, typer.Argument(metavar="[STACK]...", hidden=True)
     ] = None,
+    dataset: Dataset = None,
     transfer: Annotated[
         Transfer,
         typer.Option(
@@ -117,6 +119,7 @@ def distill(
     from neurorecon.commands.distill import DistillRequest
     from neurorecon.commands.distill import distill as run
     from neurorecon.config import TrainConfig
+    from neurorecon.io.address import in_dataset
 
     # A shell expands `--stacks *.tif` to one option value and further arguments.
     patterns = [*(stacks or []), *(more_stacks or [])]
@@ -125,7 +128,7 @@ def distill(
         teacher_weights=teacher_weights,
         transfer=transfer.value,
         preset=preset.value if preset else None,
-        stacks=tuple(path for pattern in patterns for path in _expand(pattern)),
+        stacks=tuple(in_dataset(path, dataset) for each in patterns for path in _expand(each)),
         target=out,
         config=TrainConfig(
             steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed

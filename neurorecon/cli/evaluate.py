@@ -14,7 +14,7 @@ import typer
 from neurorecon.cli import evaluate_options as options
 from neurorecon.cli.console import case_progress, warning_line
 from neurorecon.cli.evaluate_report import check_report, write_page
-from neurorecon.cli.options import Channel, Overwrite, SwcUnits, VoxelSize
+from neurorecon.cli.options import Channel, Dataset, Overwrite, SwcUnits, VoxelSize
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def evaluate(
     swc_origin: options.SwcOrigin = options.SwcOriginChoice.recording,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
+    dataset: Dataset = None,
     image: options.Image = None,
     report: options.Report = None,
     overwrite: Overwrite = False,
@@ -72,6 +73,7 @@ def evaluate(
         labels=labels,
         slow=slow,
         swc_origin=swc_origin.value,
+        dataset=dataset,
     )
     sources = _sources(files, together, labels)
     check_report(report, image, sources if isinstance(sources, tuple) else None, overwrite)

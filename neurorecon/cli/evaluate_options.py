@@ -18,9 +18,9 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="TEST GOLD | PAIRS.csv",
-        help="What to score and the truth: SWC files, or stacks (TIFF, OME-Zarr); two folders or "
-        "quoted patterns, matched by name; or one CSV with the columns test,gold (and name, "
-        "swc_units, voxel_size).",
+        help="What to score and the truth: SWC files, or stacks (formats: `neurorecon info "
+        "--formats`); two folders or quoted patterns, matched by name; or one CSV with "
+        "the columns test,gold (and name, swc_units, voxel_size).",
         show_default=False,
     ),
 ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurorecon.cli.console import warning_line
-from neurorecon.cli.options import OUTPUT_PANEL, Channel, VoxelSize
+from neurorecon.cli.options import OUTPUT_PANEL, Channel, Dataset, VoxelSize
+from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,23 @@ if TYPE_CHECKING:
 
 
 def info(
-    stack: Annotated[Path, typer.Argument(metavar="STACK", help="The stack: a TIFF or OME-Zarr.")],
+    stack: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="STACK",
+            help="The stack: a file, a Zarr store, or a folder or quoted pattern of slices.",
+            show_default=False,
+        ),
+    ] = None,
+    formats: Annotated[
+        bool,
+        typer.Option(
+            "--formats", help="List the formats that are read and written instead of a stack."
+        ),
+    ] = False,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
+    dataset: Dataset = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -31,6 +46,14 @@ def info(
     ] = False,
 ) -> None:
     """Say what a stack holds and what `segment` would do with it."""
+    if formats:
+        _print_formats(as_json)
+        return
+    if stack is None:
+        raise InputError("no stack given; name one, or --formats for the formats that are read")
+    from neurorecon.io.address import in_dataset
+
+    stack = in_dataset(stack, dataset)
     from neurorecon.commands.info import info as run
 
     report = run(stack, voxel_size, channel)
@@ -41,8 +64,27 @@ def info(
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
             typer.echo(f"{name:<{width}}  {value}")
-    if report.warning:
-        warning_line(report.warning)
+    for warning in report.warnings:
+        warning_line(warning)
+
+
+def _print_formats(as_json: bool) -> None:
+    """The tables of `io.formats.table`, as docs/formats.md has them."""
+    from neurorecon.io.formats.table import table_rows, written_rows
+
+    tables: list[list[tuple[str, ...]]] = [[*table_rows()], [*written_rows()]]
+    if as_json:
+        read, written = (
+            [dict(zip(table[0], row, strict=True)) for row in table[1:]] for table in tables
+        )
+        typer.echo(json.dumps({"read": read, "written": written}, indent=2))
+        return
+    for number, table in enumerate(tables):
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        typer.echo("\n" * (number > 0), nl=False)
+        for row in table:
+            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            typer.echo("  ".join(cells).rstrip())
 
 
 def _rows(report: StackReport) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,17 @@ Channel = Annotated[
         rich_help_panel=INPUT_PANEL,
     ),
 ]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        metavar="PATH",
+        help="Data set of an HDF5 file, level of a Zarr or Imaris file, or scene of a LIF, CZI or "
+        "ND2 file; the same as naming it in the path: a.h5/raw.",
+        show_default="the only 3D one; the finest level",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option(

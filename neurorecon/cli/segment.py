@@ -14,6 +14,7 @@ from neurorecon.cli.options import (
     INPUT_PANEL,
     OUTPUT_PANEL,
     Channel,
+    Dataset,
     Device,
     DeviceOption,
     Overwrite,
@@ -26,7 +27,10 @@ from neurorecon.errors import InputError
 
 def segment(
     stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The 3D stack: a TIFF or OME-Zarr.")
+        Path,
+        typer.Argument(
+            metavar="STACK", help="The 3D stack, in any format of `neurorecon info --formats`."
+        ),
     ],
     out: Annotated[
         str | None,
@@ -48,6 +52,7 @@ def segment(
     ] = "default",
     voxel_size: VoxelSize = None,
     channel: Channel = None,
+    dataset: Dataset = None,
     invert: Annotated[
         bool,
         typer.Option(
@@ -100,7 +105,9 @@ def segment(
     batch = _parse_batch_size(batch_size)
     from neurorecon.commands.segment import SegmentRequest, default_target
     from neurorecon.commands.segment import segment as run
+    from neurorecon.io.address import in_dataset
 
+    stack = in_dataset(stack, dataset)
     target = default_target(stack) if out is None else Path(out)
     to_stdout = out == "-"
     if to_stdout and sys.stdout.isatty():

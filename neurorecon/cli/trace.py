@@ -16,6 +16,7 @@ from neurorecon.cli.console import note_line, voxel_progress, warning_line
 from neurorecon.cli.options import (
     Channel,
     Dask,
+    Dataset,
     Device,
     DeviceOption,
     Overwrite,
@@ -64,6 +65,7 @@ def trace(
     invert: Invert = None,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
+    dataset: Dataset = None,
     model: Model = "default",
     device: DeviceOption = Device.auto,
     threshold: Threshold = 0.5,
@@ -106,9 +108,11 @@ def trace(
 
     from neurorecon.commands.trace import TraceRequest, refuse_outputs
     from neurorecon.commands.trace import trace as run
+    from neurorecon.io.address import in_dataset
     from neurorecon.segmentation.reading import Reading
     from neurorecon.tracing import TraceConfig
 
+    sources = [in_dataset(one, dataset) if isinstance(one, Path) else one for one in sources]
     common = TraceRequest(
         source=sources[0],
         out=Path(out),

@@ -27,8 +27,9 @@ Stack = Annotated[
     Path | None,
     typer.Argument(
         metavar="[STACK]",
-        help="What to trace, a TIFF or OME-Zarr: a segmentation (probability or mask), or a "
-        "raw stack. Without it, standard input: paths, one a line, or the bytes of a TIFF.",
+        help="What to trace, in any format of `neurorecon info --formats`: a segmentation "
+        "(probability or mask), or a raw stack. Without it, standard input: paths, one a "
+        "line, or the bytes of a TIFF.",
         show_default="standard input",
     ),
 ]

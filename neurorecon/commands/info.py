@@ -59,24 +59,25 @@ class StackReport:
     """Everything `info` tells.
 
     intensity, segment: None where `problem` says why `segment` would stop.
-    warning: what the user should know although the work would go on.
+    warnings: what the user should know although the work would go on.
     """
 
     description: StackDescription
     intensity: Intensity | None
     segment: SegmentPlan | None
     problem: str | None
-    warning: str | None
+    warnings: list[str]
 
 
 def info(
     stack: Path, voxel_size_zyx: tuple[float, float, float] | None, channel: int | None
 ) -> StackReport:
-    """Describe one stack; InputError only where it cannot be opened as a TIFF."""
+    """Describe one stack; InputError only where it cannot be opened."""
     description = describe_stack(stack, voxel_size_zyx=voxel_size_zyx, channel=channel)
     if description.shape_zyx is None or description.grid is None:
-        return StackReport(description, None, None, description.problem, None)
-    warning = unknown_voxel_size(description.grid)
+        return StackReport(description, None, None, description.problem, [])
+    unknown = unknown_voxel_size(description.grid)
+    warnings = [*description.remarks, *([unknown] if unknown else [])]
     intensity = None
     try:
         sample = _sample(stack, channel)
@@ -84,8 +85,8 @@ def info(
         check_values(str(stack), sample)
         plan = _segment_plan(description.shape_zyx, sample.dtype.itemsize)
     except InputError as error:
-        return StackReport(description, intensity, None, str(error), warning)
-    return StackReport(description, intensity, plan, None, warning)
+        return StackReport(description, intensity, None, str(error), warnings)
+    return StackReport(description, intensity, plan, None, warnings)
 
 
 def _sample(stack: Path, channel: int | None) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from neurorecon.errors import InputError
+from neurorecon.io.address import split_address
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import load_checkpoint
 from neurorecon.io.models import find_model
 from neurorecon.io.roi import parse_roi
-from neurorecon.io.stack import read_volume, stack_stem, unknown_voxel_size
+from neurorecon.io.stack import default_folder, open_stack, read_volume, stack_stem, stack_warnings
 from neurorecon.io.tiff_writer import write_probability
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import (
@@ -39,7 +39,8 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 class SegmentRequest:
     """What to segment, with which model, and how.
 
-    stack: a TIFF file or an OME-Zarr folder. target: a path, or a stream for the bytes of the TIFF.
+    stack: as `io.stack.read_volume` takes it.
+    target: a path, or a stream for the bytes of the TIFF.
     model: a shipped model's name or a checkpoint's path.
     roi: as `io.roi` reads it; the scale of intensities is always that of the whole stack.
     batch_size: windows at once; None chooses by device. overlap: least share of a window.
@@ -78,11 +79,11 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
         )
     network = build_segmenter(tensors, metadata, source=str(model_file))
 
-    volume = read_volume(
-        request.stack, voxel_size_zyx=request.voxel_size_zyx_um, channel=request.channel
-    )
-    if warning := unknown_voxel_size(volume.grid):
-        warn(warning)
+    size, channel = request.voxel_size_zyx_um, request.channel
+    with open_stack(request.stack, voxel_size_zyx=size, channel=channel) as stack:
+        for warning in stack_warnings(stack, request.invert):
+            warn(warning)
+    volume = read_volume(request.stack, voxel_size_zyx=size, channel=channel)
     array, grid = volume.array, volume.grid
     scale = estimate_scale(array, request.invert)
     if request.roi is not None:
@@ -104,10 +105,10 @@ def segment(request: SegmentRequest, warn: Callable[[str], None], progress: Prog
 
 def default_target(stack: Path) -> Path:
     """`<stack>_seg.tif` beside the stack, or in the current directory if that is read-only."""
-    folder = stack.parent if os.access(stack.parent, os.W_OK) else Path()
-    return folder / f"{stack_stem(stack)}_seg.tif"
+    return default_folder(stack) / f"{stack_stem(stack)}_seg.tif"
 
 
 def _refuse_same_file(stack: Path, target: Path) -> None:
-    if target.exists() and stack.exists() and target.samefile(stack):
+    file = split_address(stack)[0]
+    if target.exists() and file.exists() and target.samefile(file):
         raise InputError(f"{target} is the stack itself; choose another name for the output")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.io.roi import Box, parse_roi
-from neurorecon.io.stack import OpenStack
+from neurorecon.io.stack import OpenStack, refuse_not_finite
 
 BLOCK_BYTES = 16 * 2**20  # read at once in a pass over the stack
 CACHE_BYTES = 64 * 2**20  # kept of what was read at single places
@@ -29,6 +29,8 @@ class VoxelsOnDisk:
     file. Single boxes and points are read by the chunk (a page of a TIFF, a chunk of a Zarr store),
     and the chunks used last are kept, so that reading here and there near the neurites stays cheap.
     A stack that fits into what is kept is read once.
+
+    Whatever is read is finite: InputError where a stack of floats holds NaN or infinity.
 
     box: the part of the stack to take for the whole.
     block_bytes, cache_bytes: of the stored values, at most, but never less than one chunk.
@@ -143,7 +145,9 @@ class _Chunks:
             slice(part.start + whole.start, part.stop + whole.start)
             for part, whole in zip(box, self._box, strict=True)
         )
-        return self.stack.read((z, y, x))
+        values = self.stack.read((z, y, x))
+        refuse_not_finite(self.stack.name, values)
+        return values
 
     def at(self, number: NDArray[np.int64]) -> NDArray[Any]:
         """A chunk by its place among the chunks, from those kept or from the file."""

@@ -35,7 +35,9 @@ __all__ = [
     "is_stack",
     "open_stack",
     "read_volume",
+    "refuse_not_finite",
     "stack_stem",
+    "stack_warnings",
     "unknown_voxel_size",
     "write_probability",
 ]
@@ -88,6 +90,7 @@ class StackDescription:
     dtype, compression: as stored.
     channels: how many.
     shape_zyx, grid: of the stack that would be read; None where `problem` says why it would not.
+    remarks: as `OpenStack`.
     """
 
     name: str
@@ -99,6 +102,7 @@ class StackDescription:
     shape_zyx: tuple[int, int, int] | None
     grid: Grid | None
     problem: str | None
+    remarks: tuple[str, ...]
 
 
 @contextmanager
@@ -206,6 +210,7 @@ def describe_stack(
             shape_zyx=shape_zyx,
             grid=grid,
             problem=problem,
+            remarks=image.remarks,
         )
 
 
@@ -241,6 +246,15 @@ def default_folder(stack: Path) -> Path:
     return folder if os.access(folder, os.W_OK) else Path()
 
 
+def stack_warnings(stack: OpenStack, brightness_known: bool = False) -> list[str]:
+    """What a command warns of before it works on a stack: remarks, and an unknown voxel size.
+
+    brightness_known: the user has said whether neurites are dark, which is what remarks ask for.
+    """
+    unknown = unknown_voxel_size(stack.grid)
+    return [*(() if brightness_known else stack.remarks), *([unknown] if unknown else [])]
+
+
 def unknown_voxel_size(grid: Grid) -> str | None:
     """The warning a command gives where the voxel size is not known, None where it is."""
     if grid.unit == "um":
@@ -253,19 +267,20 @@ def unknown_voxel_size(grid: Grid) -> str | None:
 
 def check_values(name: str, array: NDArray[Any], allow_uniform: bool = False) -> None:
     """Raise InputError where voxels are NaN or infinite, or (unless allowed) all the same."""
-    _refuse_not_finite(name, array)
+    refuse_not_finite(name, array)
     if not allow_uniform:
         _refuse_uniform(name, array)
 
 
-def _refuse_not_finite(name: str, array: NDArray[Any]) -> None:
+def refuse_not_finite(name: str, array: NDArray[Any]) -> None:
+    """Raise InputError where voxels of a stack, or of a part of it, are NaN or infinite."""
     if array.dtype.kind != "f":
         return
     bad = sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in array)
     if bad:
         raise InputError(
-            f"{name} has {bad} voxels that are NaN or infinite; replace them "
-            "(numpy.nan_to_num) and save again"
+            f"{name} has {bad} voxels (of {array.size} looked at) that are NaN or infinite; replace "
+            "them (numpy.nan_to_num) and save again"
         )
 
 

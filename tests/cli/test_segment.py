@@ -1,4 +1,5 @@
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -177,7 +178,7 @@ def test_beside_a_stack_in_a_read_only_folder_nothing_is_written(
 ) -> None:
     stack = write_stack(tmp_path / "a.ome.tif")
     assert command.default_target(stack) == tmp_path / "a_seg.tif"
-    monkeypatch.setattr(command.os, "access", lambda folder, mode: folder != tmp_path)
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)
     assert command.default_target(stack) == Path("a_seg.tif")
 
 

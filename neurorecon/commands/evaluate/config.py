@@ -20,7 +20,7 @@ class EvaluateConfig:
     threshold: probability from which a voxel is foreground; the network's own middle.
     swc_units: meaning of coordinates in SWC files that do not say it; the field's habit is voxels.
     voxel_size_zyx: in µm, overrides what files say; None: the files' own.
-    channel: of multi-channel stacks.
+    channel: of multi-channel stacks. dataset: in files that hold several, where no path names one.
     labels: TEST is a label volume, each value one neuron: nothing in a stack of numbers says it.
     slow: whether to compute DIADEM, NBLAST and persistence; None: if both trees have no more nodes
         than it takes seconds for.
@@ -36,3 +36,4 @@ class EvaluateConfig:
     labels: bool = False
     slow: bool | None = None
     swc_origin: SwcOrigin = "recording"
+    dataset: str | None = None

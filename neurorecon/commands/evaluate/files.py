@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from neurorecon.errors import InputError
+from neurorecon.io.address import is_store
 from neurorecon.io.pairs import (
     Row,
     file_of_row,
@@ -19,15 +20,13 @@ from neurorecon.io.pairs import (
     table_rows,
     voxel_size_of_row,
 )
-from neurorecon.io.stack import SUFFIXES, stack_stem
+from neurorecon.io.stack import SUFFIXES, is_stack, stack_stem
 from neurorecon.volume import Unit
 
 Kind = Literal["tree", "stack"]
 
 TREE_SUFFIX = ".swc"
 CSV_COLUMNS = ("test", "gold")
-_TIFF_MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-_STORE_FILES = (".zgroup", ".zarray", "zarr.json")
 _DERIVED = ("_seg", "_label")  # what `segment` and `simulate` append to a stack's name
 
 
@@ -57,18 +56,8 @@ class Cases:
 
 
 def kind_of(path: Path) -> Kind:
-    """A TIFF or Zarr store, by its name or its content, is a stack; all else is read as SWC."""
-    if path.name.lower().endswith(SUFFIXES) or is_store(path):
-        return "stack"
-    if not path.is_file():
-        return "tree"  # its reader says what is wrong
-    with path.open("rb") as file:
-        return "stack" if file.read(4) in _TIFF_MAGIC else "tree"
-
-
-def is_store(path: Path) -> bool:
-    """Whether a folder is a Zarr store, and so one stack."""
-    return path.is_dir() and any((path / name).is_file() for name in _STORE_FILES)
+    """A stack of any format, by its name or its content; all else is read as SWC."""
+    return "stack" if is_stack(path) else "tree"  # the tree's reader says what is wrong
 
 
 def is_several(source: str) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from neurorecon.commands.evaluate.trees import TreeEvaluation
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import atomic_output
 from neurorecon.io.ondisk import VoxelsOnDisk
-from neurorecon.io.stack import OpenStack, check_values, open_stack
+from neurorecon.io.stack import OpenStack, open_stack
 from neurorecon.metrics.agreement import TreeAgreement, tree_agreement
 from neurorecon.metrics.morphometry import MorphometryPair
 from neurorecon.morphology import Morphology
@@ -128,11 +127,7 @@ def _pictures(stack: OpenStack, gold: Morphology, frame: Grid) -> StackPictures:
             "--voxel-size, or whether they belong together"
         )
 
-    def check(values: NDArray[Any]) -> NDArray[Any]:
-        check_values(stack.name, np.atleast_1d(values), allow_uniform=True)
-        return values
-
-    voxels = VoxelsOnDisk(stack).converted(check, stack.dtype)
+    voxels = VoxelsOnDisk(stack)
     return take_pictures(voxels, stack.grid, negative=dark_along(voxels, index))
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurorecon.commands.evaluate.config import EvaluateConfig
 from neurorecon.commands.evaluate.reading import doubt_in_stack, read_tree
 from neurorecon.errors import InputError
 from neurorecon.geometry import in_voxels
+from neurorecon.io.address import in_dataset
 from neurorecon.io.ondisk import VoxelsOnDisk
-from neurorecon.io.stack import OpenStack, check_values, open_stack
+from neurorecon.io.stack import OpenStack, open_stack
 from neurorecon.io.swc import read_swc_header
 from neurorecon.metrics.blocks import Box, Reader, first_of
 from neurorecon.metrics.curve import ThresholdCurve, threshold_curve
@@ -135,21 +134,14 @@ def doubt_about(stack: Path, grid: Grid, golds: Sequence[Path], config: Evaluate
 
 def open_test(path: Path, config: EvaluateConfig) -> AbstractContextManager[OpenStack]:
     """A stack as the options say."""
+    path = in_dataset(path, config.dataset)
     return open_stack(path, voxel_size_zyx=config.voxel_size_zyx, channel=config.channel)
 
 
 def _scanned(path: Path, opened: OpenStack) -> _Stack:
-    """A pass over all voxels: are they finite, a mask, a probability?"""
-
+    """A pass over all voxels: are they a mask, a probability?"""
     voxels = VoxelsOnDisk(opened, cache_bytes=_KEPT_BYTES)
-
-    def blocks() -> Iterator[NDArray[Any]]:
-        for box in voxels.blocks():
-            block = voxels[box]
-            check_values(opened.name, block, allow_uniform=True)  # an empty mask is a result too
-            yield block
-
-    values = scan_values(blocks())
+    values = scan_values(voxels[box] for box in voxels.blocks())
     try:
         if not values.is_mask:
             values.certainty()

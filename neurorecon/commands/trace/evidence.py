@@ -17,7 +17,7 @@ from neurorecon.commands.trace.request import TraceRequest
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.ondisk import VoxelsOnDisk
 from neurorecon.io.roi import Box
-from neurorecon.io.stack import OpenStack, check_values, open_stack, unknown_voxel_size
+from neurorecon.io.stack import OpenStack, check_values, open_stack, stack_warnings
 from neurorecon.segmentation.classical import BYTES_PER_VOXEL, brightened
 from neurorecon.segmentation.reading import Reading, Survey, converter, survey, tell
 from neurorecon.tracing.foreground import Probability
@@ -56,9 +56,9 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
     with open_stack(
         request.source, voxel_size_zyx=request.voxel_size_zyx, channel=channel
     ) as stack:
-        if warning := unknown_voxel_size(stack.grid):
+        for warning in stack_warnings(stack, request.invert is not None):
             warn(warning)
-        voxels = _checked(stack, VoxelsOnDisk(stack))
+        voxels = VoxelsOnDisk(stack)
         reading, seen = _reading(request, stack, voxels, note)
         if reading == Reading.raw:
             yield _from_raw(request, stack, seen or survey(voxels), note)
@@ -74,8 +74,7 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
 
 def probability_in(stack: OpenStack, reading: Reading, single: float | None) -> VoxelsOnDisk:
     """A segmentation as uint8 0..255 or float32 0..1; arguments as of `converter`."""
-    voxels = _checked(stack, VoxelsOnDisk(stack))
-    return voxels.converted(*converter(reading, stack.dtype, single))
+    return VoxelsOnDisk(stack).converted(*converter(reading, stack.dtype, single))
 
 
 def has_dark_neurites(request: TraceRequest, note: Say) -> bool:
@@ -83,20 +82,10 @@ def has_dark_neurites(request: TraceRequest, note: Say) -> bool:
     if request.invert is not None:
         return request.invert
     with open_stack(request.source, channel=request.channel) as stack:
-        seen = survey(_checked(stack, VoxelsOnDisk(stack)))
+        for remark in stack.remarks:
+            note(remark)
+        seen = survey(VoxelsOnDisk(stack))
         return _is_dark(None, stack.name, seen, note)
-
-
-def _checked(stack: OpenStack, voxels: VoxelsOnDisk) -> VoxelsOnDisk:
-    """Refuses what is not finite, as it is read."""
-    if stack.dtype.kind != "f":
-        return voxels
-
-    def check(array: NDArray[Any]) -> NDArray[Any]:
-        check_values(stack.name, np.atleast_1d(array), allow_uniform=True)
-        return array
-
-    return voxels.converted(check, stack.dtype)
 
 
 def _reading(
@@ -151,7 +140,7 @@ def _open_image(
 ) -> Iterator[tuple[Voxels, Voxels]]:
     """The raw stack of a segmentation, with bright neurites, and as it is."""
     with open_stack(path, channel=request.channel) as stack:
-        picture = _checked(stack, VoxelsOnDisk(stack, _part(stack, segmentation)))
+        picture = VoxelsOnDisk(stack, _part(stack, segmentation))
         seen = survey(picture)
         if not _is_dark(request.invert, stack.name, seen, note):
             yield picture, picture

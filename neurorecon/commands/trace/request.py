@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from neurorecon.errors import InputError
+from neurorecon.io.address import exists, is_pattern, split_address
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.stack import stack_stem
 from neurorecon.segmentation.reading import Reading
@@ -20,7 +21,7 @@ Point = tuple[float, float, float]
 class TraceRequest:
     """What to trace, how, and where to.
 
-    source: a TIFF file, an OME-Zarr folder, or a stream of a TIFF's bytes.
+    source: a stack as `io.stack.read_volume` takes it.
     out: the SWC file of the largest neuron; further ones are named after it.
     channel: of the image where there is one (segmentations have one channel), else of the source.
     reading: what the values mean; None: told from them.
@@ -65,10 +66,10 @@ class TraceRequest:
 def refuse_outputs(requests: Sequence[TraceRequest]) -> None:
     """Raise InputError where an output cannot be written or two stacks have the same one."""
     seen: set[Path] = set()
-    inputs = {path.resolve() for one in requests for path in one.inputs}
+    inputs = {split_address(path)[0].resolve() for one in requests for path in one.inputs}
     for request in requests:
         for path in request.inputs:
-            if not path.exists():
+            if not exists(path) and not is_pattern(path):
                 raise InputError(f"{path} does not exist; check the name")
         for path in request.outputs:
             if path.resolve() in inputs:
