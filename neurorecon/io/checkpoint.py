@@ -52,6 +52,7 @@ def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
+        path.open("rb").close()  # safetensors takes a file that may not be read for a missing one
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError, ValueError) as error:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from neurorecon.errors import NeuroreconError
 
 COLUMNS = ("step", "loss", "dice", "rate", "validation_f1", "validation_dice")
 _TABLE, _EVENTS = "figures.csv", "events"
@@ -31,14 +34,21 @@ class FiguresLog:
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """One row; figures that are no column are left out."""
         known = {name: value for name, value in figures.items() if name in COLUMNS}
-        self._rows.writerow({"step": step, **known})
-        self._file.flush()
+        try:
+            self._rows.writerow({"step": step, **known})
+            self._file.flush()
+        except OSError as error:
+            raise NeuroreconError(
+                f"cannot write {self._file.name} ({error.strerror.lower()}); free some space; a "
+                "run that has saved its state goes on with --resume"
+            ) from error
         for name, value in known.items():
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Write what is buffered."""
-        self._file.close()
+        with suppress(OSError):  # `write` has said it
+            self._file.close()
         self._writer.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SOURCE = "OME-Zarr metadata"
 _MARKS = ("zarr.json", ".zgroup", ".zarray")  # the first is Zarr 3's, the others are Zarr 2's
+_MOST_VOXELS = 10**15  # a whole mouse brain at 0.1 µm has some 5e14
 _UNNAMED = {3: "ZYX", 4: "CZYX", 5: "TCZYX"}  # the order that OME-Zarr prescribes
 
 
@@ -88,6 +90,7 @@ def open_zarr(folder: Path) -> Iterator[OpenZarr]:
         group, level = _image(folder)
         image = _multiscales(group)
         array = _array_of(folder, group, level, image)
+        _refuse_impossible(name, array)
         axes = _axes(image, array)
         transforms = _placement(image, level, axes) if image else {}
     yield OpenZarr(
@@ -143,6 +146,15 @@ def _array_of(
     if not isinstance(found, zarr.Array):
         raise InputError(f"{folder}: {level} is no array; the OME-Zarr metadata say it is")
     return found
+
+
+def _refuse_impossible(name: str, array: zarr.Array[Any]) -> None:
+    if math.prod(array.shape) > _MOST_VOXELS:
+        shape = " x ".join(map(str, array.shape))
+        raise InputError(
+            f"{name} is damaged: it says that it holds {shape} values, more than any microscope "
+            "makes; copy or export it again"
+        )
 
 
 def _axes(image: dict[str, Any], array: zarr.Array[Any]) -> list[str]:

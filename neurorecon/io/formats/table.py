@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurorecon.errors import InputError
 from neurorecon.io.formats.bioio import bioio_opener
 from neurorecon.io.formats.hdf5 import START as HDF5_START
 from neurorecon.io.formats.hdf5 import open_hdf5
@@ -161,10 +162,17 @@ SUFFIXES = tuple(
 
 
 def format_of(path: Path) -> Format | None:
-    """The format of a file, by what it begins with or else by its name; None for none of them."""
+    """The format of a file, by what it begins with or else by its name; None for none of them.
+
+    Raises InputError for a file that cannot be read.
+    """
     known = [each for each in FORMATS if each.opener is not None]
-    with path.open("rb") as file:
-        content = file.read(32)
+    try:
+        with path.open("rb") as file:
+            content = file.read(32)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise InputError(f"cannot read {path} ({reason}); check who may read it") from error
     for each in known:
         if content.startswith(each.starts or (b"\0" * 33,)):
             return each
