@@ -39,7 +39,7 @@ from ablation_rows import (
     STUDENTS,
     Row,
     build_network,
-    distilled_encoder,
+    distilled_student,
 )
 from ablation_scores import best_threshold, probability, score_mask, score_tree
 
@@ -54,7 +54,7 @@ from neurorecon.training.supervised import SupervisedTask
 
 RUNS = Path(__file__).with_name("ablation_runs.jsonl")
 STEPS, TUNING_STEPS, CONVERGED_STEPS, TIMED_STEPS = 1000, 333, 4000, 20
-RATES = (5e-4, 1e-3, 2e-3)
+RATES = (1e-3, 2e-3, 4e-3)
 SEEDS = (0, 1, 2)
 
 
@@ -136,7 +136,7 @@ def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
     """
     tuning = [run for run in done if run["row"] == row and run["purpose"] == "tuning"]
     last = [run for run in tuning if run["steps"] == tuning[-1]["steps"]]
-    if len(last) < len(RATES):
+    if any(rate not in [run["rate"] for run in last] for rate in RATES):
         raise NotYetError
     return max(last, key=lambda run: run["validation_dice"])["rate"]
 
@@ -234,7 +234,7 @@ class Bench:
     def _train(self, run: Run, row: Row) -> tuple[torch.nn.Module, float]:
         """The network with its averaged weights, and the seconds that it took."""
         torch.manual_seed(run.seed)
-        network = build_network(row, self.arguments, distilled_encoder)
+        network = build_network(row, self.arguments, distilled_student)
         config = TrainConfig(
             steps=run.steps,
             learning_rate=run.rate,

@@ -59,7 +59,8 @@ def main() -> None:
     print("|" + "---|" * len(COLUMNS))
     for name in arguments.stack or HELD_OUT:
         (stack,) = arguments.data.glob(f"*/{name}/stack.tif")
-        print("| " + " | ".join(_row(stack, arguments)) + " |", flush=True)
+        row = row_of(stack, arguments.model, arguments.out)
+        print("| " + " | ".join(row) + " |", flush=True)
 
 
 def _parse() -> argparse.Namespace:
@@ -71,12 +72,13 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _row(stack: Path, arguments: argparse.Namespace) -> list[str]:
-    name, folder = stack.parent.name, arguments.out
+def row_of(stack: Path, model: str, folder: Path) -> list[str]:
+    """The cells of a stack's row, by a model's name or file; trees and previews go to `folder`."""
+    name = stack.parent.name
     segmentation, tree = folder / f"{name}_seg.tif", folder / f"{name}.swc"
     gold = stack.with_name("gold.swc")
     _, segment_s = _run(
-        "segment", stack, "--model", arguments.model, "--out", segmentation, *UNIT_VOXELS,
+        "segment", stack, "--model", model, "--out", segmentation, *UNIT_VOXELS,
         "--overwrite",
     )  # fmt: skip
     root = ("--root", *_root_zyx(gold)) if name in NEEDS_ROOT else ()
