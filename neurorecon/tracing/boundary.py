@@ -72,10 +72,13 @@ def radius_at(
     """Radius (n,) of the neurite around each centreline point, never zero.
 
     The mean distance of the nearest boundary points: the single nearest one lies on the inner
-    corner of a step between voxels, which would make thin neurites a third of a voxel thinner.
+    corner of a step between voxels, which would make thin neurites a third of a voxel thinner. A
+    speck has fewer of its own: what lies twice as far is the boundary of something else.
     """
     if len(boundary) == 0:
         return np.full(len(point), fallback)
     tree = KDTree(boundary, balanced_tree=False, compact_nodes=False)
     distance, _ = tree.query(point, k=min(_NEAREST, len(boundary)))
-    return np.maximum(distance.reshape(len(point), -1).mean(axis=1), 1e-3 * fallback)
+    distance = distance.reshape(len(point), -1)
+    distance = np.minimum(distance, 2.0 * distance[:, :1])
+    return np.maximum(distance.mean(axis=1), 1e-3 * fallback)

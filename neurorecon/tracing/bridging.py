@@ -66,10 +66,7 @@ def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence
 
     Of two candidates between the same ends the better one is kept.
     """
-    seen = [
-        _path(morphology, evidence, int(tip), int(stone), int(node))
-        for tip, stone, node in zip(candidates.tip, candidates.stone, candidates.node, strict=True)
-    ]
+    seen = [_path(morphology, evidence, candidates.way(row)) for row in range(len(candidates))]
     lit = np.array([path.contrast or 0.0 for path in seen])
     told = np.array([path.contrast is not None for path in seen], bool)
     brightness = np.where(told, _DARK + (1.0 - _DARK) * lit, 1.0)
@@ -94,20 +91,12 @@ def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence
     )
 
 
-def _path(
-    morphology: Morphology, evidence: GapEvidence, tip: int, stone: int, node: int
-) -> GapPath:
-    point = morphology.point_zyx
-    if stone < 0:
-        return evidence.path(point[tip], point[node])
-    first, second = (
-        evidence.path(point[tip], point[stone]),
-        evidence.path(point[stone], point[node]),
-    )
-    line = np.concatenate([first.point_zyx, second.point_zyx[1:]])
-    if first.contrast is None or second.contrast is None:
-        return GapPath(line, None)
-    return GapPath(line, 0.5 * (first.contrast + second.contrast))
+def _path(morphology: Morphology, evidence: GapEvidence, way: list[int]) -> GapPath:
+    """The path from stone to stone."""
+    parts = [evidence.path(*morphology.point_zyx[list(ends)]) for ends in pairwise(way)]
+    line = np.concatenate([parts[0].point_zyx, *(part.point_zyx[1:] for part in parts[1:])])
+    contrast = [part.contrast for part in parts if part.contrast is not None]
+    return GapPath(line, float(np.mean(contrast)) if len(contrast) == len(parts) else None)
 
 
 def bridged(
@@ -140,7 +129,7 @@ def _chosen(
     rejected = np.array([name in verdicts.rejected for name in judged.ids], bool)
     score = np.where(accepted, np.inf, judged.score)
     order = np.lexsort((candidates.node, candidates.tip, candidates.gap, -score))
-    honest = score >= np.where(candidates.stone >= 0, _STEPPED, _HONEST)
+    honest = score >= np.where(candidates.stepped, _STEPPED, _HONEST)
     waiting = order[(honest & ~rejected)[order]].tolist()
     neuron = _NEURON * sum(groups.length)
     made: list[int] = []
@@ -150,8 +139,9 @@ def _chosen(
         for row in waiting:
             ends = int(piece[candidates.tip[row]]), int(piece[candidates.node[row]])
             one, other = groups.find(ends[0]), groups.find(ends[1])
-            stone = int(candidates.stone[row])
-            if one == other or stone in used:
+            # What a neurite goes on to is one thing; others may join it there.
+            tip, *stones, _ = candidates.way(row)
+            if one == other or used.intersection(stones if accepted[row] else [tip, *stones]):
                 continue
             shorter, longer = sorted((groups.length[one], groups.length[other]))
             rivals = shorter >= max(rival * longer, neuron)
@@ -159,8 +149,8 @@ def _chosen(
                 left.append(row)
                 continue
             groups.join(one, other)
-            if stone >= 0:
-                used.add(stone)
+            used.update([tip, *stones], {int(candidates.far_tip[row])} - {-1})
+            for stone in stones:
                 groups.join(one, int(piece[stone]))
             made.append(row)
         if len(made) == before:
@@ -179,15 +169,18 @@ def _built(
     count = len(morphology)
     point, radius = [morphology.point_zyx], [morphology.radius]
     for row in made:
-        tip, stone, node = (int(rows[row]) for rows in judged.candidates.ends)
+        tip, *stones, node = judged.candidates.way(row)
         along = np.linspace(0.0, 1.0, len(judged.paths[row]))[1:-1]
         inner = judged.paths[row][1:-1]
-        if stone >= 0:
-            at = int(np.linalg.norm(inner - morphology.point_zyx[stone], axis=1).argmin())
-            inner, along = np.delete(inner, at, axis=0), np.delete(along, at)
-        chain = [tip, *range(count, count + len(inner)), node]
-        if stone >= 0:
-            chain.insert(1 + at, stone)
+        off = [np.linalg.norm(inner - morphology.point_zyx[stone], axis=1) for stone in stones]
+        at = [int(each.argmin()) for each in off]
+        inner, along = np.delete(inner, at, axis=0), np.delete(along, at)
+        new = iter(range(count, count + len(inner)))
+        place = dict(zip(at, stones, strict=True))
+        chain = [
+            place[each] if each in place else next(new) for each in range(len(inner) + len(at))
+        ]
+        chain = [tip, *chain, node]
         point.append(inner)
         radius.append(morphology.radius[tip] * (1 - along) + morphology.radius[node] * along)
         edges += pairwise(chain)

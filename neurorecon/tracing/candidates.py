@@ -15,12 +15,22 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from neurorecon.morphology import Morphology
-from neurorecon.tracing.rooting import branch_ends
+from neurorecon.tracing.rooting import branch_ends, tree_lengths
+from neurorecon.tracing.strings import (
+    Reached,
+    Specks,
+    distance_alone,
+    find_strings,
+    trust_in,
+    worth_of,
+)
 
 # Parts below are smallest voxel sizes.
 _END = 8.0  # the end of a branch that tells its direction and calibre
 _SURE = 4.0  # an end at least as long tells its direction; a shorter one is half guessed
+_BEAD = 12.0  # a piece as short is a varicosity, as long across as along its neurite
 _CAP = 2.0  # nodes as near to a tip belong to it: their sides are not sides of the neurite
+_BESIDE = 0.5  # of a direction, where a varicosity lies beside an end and not by chance
 _GUESS = 0.6  # cosine of the angle by which an end without a direction is thought to be off
 _LEAST = 0.05  # score by geometry below which nothing can make a bridge honest
 _GRAZING = 0.25  # sine of the angle below which a tip runs along a neurite rather than into it
@@ -31,7 +41,8 @@ _TANGENT_HOPS = 3
 class Candidates:
     """Possible bridges; (c,) arrays.
 
-    tip, node: rows of the two ends. stone: the stepping stone between them, -1 for none.
+    tip, node: rows of the two ends. far_tip: the tip that `node` belongs to, -1 for none.
+    stones: (c, k) the stepping stones between them, -1 for none.
     side: whether `node` is not at a tip.
     gap: length in the dark, in the unit of the tree.
     length, direction, calibre: parts of the score, 0 to 1.
@@ -39,7 +50,8 @@ class Candidates:
 
     tip: NDArray[np.int64]
     node: NDArray[np.int64]
-    stone: NDArray[np.int64]
+    far_tip: NDArray[np.int64]
+    stones: NDArray[np.int64]
     side: NDArray[np.bool_]
     gap: NDArray[np.float64]
     length: NDArray[np.float64]
@@ -49,10 +61,15 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.tip)
 
+    def way(self, row: int) -> list[int]:
+        """Tip, stones and node of one candidate, in the order of the bridge."""
+        stones = self.stones[row]
+        return [int(self.tip[row]), *stones[stones >= 0].tolist(), int(self.node[row])]
+
     @property
-    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Tip, stone and node, in the order of the bridge."""
-        return self.tip, self.stone, self.node
+    def stepped(self) -> NDArray[np.bool_]:
+        """(c,) whether there are stones between the ends."""
+        return np.asarray((self.stones >= 0).any(axis=1))
 
     @property
     def score(self) -> NDArray[np.float64]:
@@ -68,40 +85,52 @@ class Candidates:
 class Ends:
     """What each node (n,) shows of the end that it belongs to.
 
+    tip: the tip that a node belongs to, -1 for none. at_tip: whether it shows no side.
     direction: (n, 3) out of the tip for nodes at a tip, 0 elsewhere. sure: how far it is known.
     tangent: (n, 3) along the branch. calibre: mean radius around.
+    bead: whether the whole piece is no longer than it may be thick.
     """
 
     direction: NDArray[np.float64]
     sure: NDArray[np.float64]
     tangent: NDArray[np.float64]
     calibre: NDArray[np.float64]
+    tip: NDArray[np.int64]
     at_tip: NDArray[np.bool_]
+    bead: NDArray[np.bool_]
 
-    def towards(self, rows: NDArray[np.int64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Cosine (c,) between each end's direction and a unit vector (c, 3), as far as known."""
+    def towards(
+        self, rows: NDArray[np.int64], vector: NDArray[np.float64], trust: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Cosine (c,) between each end's direction and a unit vector (c, 3), as far as known.
+
+        trust: (c,) how sure it is that what lies there is not there by chance.
+        """
         cosine = (self.direction[rows] * vector).sum(axis=1)
-        return np.clip(self.sure[rows] * cosine + (1.0 - self.sure[rows]) * _GUESS, 0.0, 1.0)
+        guess = _GUESS + (1.0 - _GUESS) * trust
+        return np.clip(self.sure[rows] * cosine + (1.0 - self.sure[rows]) * guess, 0.0, 1.0)
 
 
 def ends_of(morphology: Morphology, smallest: float) -> Ends:
     """Directions and calibres of the ends of all branches. smallest: the smallest voxel size."""
     n, point = len(morphology), morphology.point_zyx
-    direction, sure, at_tip = np.zeros((n, 3)), np.zeros(n), np.zeros(n, bool)
+    direction, sure, tip = np.zeros((n, 3)), np.zeros(n), np.full(n, -1)
     calibre = morphology.radius.copy()
     tips = morphology.tips
+    tree = morphology.tree_of
+    long = np.minimum(tree_lengths(morphology, tree) / (_BEAD * smallest), 1.0)
     for rows in branch_ends(morphology, tips, _END * smallest):
         length = float(np.linalg.norm(point[rows[0]] - point[rows[-1]]))
         # Between the halves' middles: the very end is the least certain point of a centreline.
         half = len(rows) // 2
         out = point[rows[: half + 1]].mean(axis=0) - point[rows[half:]].mean(axis=0)
         near = rows[np.linalg.norm(point[rows] - point[rows[0]], axis=1) <= _CAP * smallest]
-        at_tip[near] = True
+        tip[near] = rows[0]
         direction[near] = out / max(float(np.linalg.norm(out)), 1e-12)
-        sure[near] = min(length / (_SURE * smallest), 1.0)
+        sure[near] = min(length / (_SURE * smallest), 1.0) * long[tree[rows[0]]]
         calibre[near] = morphology.radius[rows].mean()
-    at_tip |= morphology.degree == 0
-    return Ends(direction, sure, _tangents(morphology), calibre, at_tip)
+    bead = (long < 1.0)[tree]
+    return Ends(direction, sure, _tangents(morphology), calibre, tip, bead | (tip >= 0), bead)
 
 
 def _tangents(morphology: Morphology) -> NDArray[np.float64]:
@@ -127,9 +156,11 @@ def find_candidates(
     ends = ends_of(morphology, smallest)
     tips = np.flatnonzero((morphology.degree == 1) & ~stone)
     nodes = np.flatnonzero(~stone)
-    direct = _direct(morphology, ends, tips, nodes, max_gap)
+    alone = distance_alone(morphology.point_zyx, np.flatnonzero(stone | (morphology.degree == 1)))
+    direct = _direct(morphology, ends, tips, nodes, alone, max_gap)
     reaching = replace(morphology, radius=radius)
-    stepped = _stepped(reaching, ends, tips, np.flatnonzero(stone), max_gap)
+    stepped = _stepped(reaching, ends, tips, np.flatnonzero(stone), alone, max_gap, smallest)
+    direct = replace(direct, stones=np.full((len(direct), stepped.stones.shape[1]), -1))
     every = Candidates(
         *(
             np.concatenate([getattr(direct, name), getattr(stepped, name)])
@@ -144,6 +175,7 @@ def _direct(
     ends: Ends,
     tips: NDArray[np.int64],
     nodes: NDArray[np.int64],
+    alone: NDArray[np.float64],
     max_gap: float,
 ) -> Candidates:
     tip, node = _near(morphology, tips, nodes, max_gap)
@@ -151,13 +183,19 @@ def _direct(
     tip, node = tip[other], node[other]
     gap, across = _across(morphology, tip, node)
     side = ~ends.at_tip[node]
-    ahead = ends.towards(tip, across)
+    trust = trust_in(gap, alone[tip])
+    ahead = ends.towards(tip, across, trust)
     # A tip is seldom noisy on both sides of a gap. Onto a side it has to point at an angle: what
     # runs along a neurite is another one.
     slope = np.linalg.norm(np.cross(ends.tangent[node], across), axis=1)
     onto = ahead * np.minimum(slope / _GRAZING, 1.0)
-    direction = ahead * np.where(side, onto, ends.towards(node, -across))
-    return _scored(ends, tip, node, np.full(len(tip), -1), side, gap, gap, direction, max_gap)
+    direction = ahead * np.where(side, onto, ends.towards(node, -across, trust))
+    stones = np.full((len(tip), 0), -1)
+    beside = ~side & (ends.bead[tip] | ends.bead[node])
+    direction = np.where(beside, np.maximum(direction, _BESIDE * trust), direction)
+    # Sides are everywhere: that one is near may always be chance.
+    length = worth_of(gap, np.where(side, 0.0, alone[tip]), max_gap)
+    return _scored(ends, tip, node, stones, side, gap, length, direction)
 
 
 def _stepped(
@@ -165,29 +203,33 @@ def _stepped(
     ends: Ends,
     tips: NDArray[np.int64],
     stones: NDArray[np.int64],
+    alone: NDArray[np.float64],
     max_gap: float,
+    smallest: float,
 ) -> Candidates:
-    """Bridges from tip to tip by way of one stone."""
+    """Bridges from tip to tip by way of stones."""
     tip, stone = _near(morphology, tips, stones, max_gap)
     gap, across = _across(morphology, tip, stone)
-    ahead = ends.towards(tip, across)
-    # More than two tips around a stone make more than one pair.
-    rows = np.flatnonzero(ahead * (1.0 - gap / max(max_gap, 1e-12)) >= _LEAST)
-    rows = rows[np.argsort(stone[rows], kind="stable")]
-    starts = np.searchsorted(stone[rows], stone[rows], side="left")
-    pairs = [
-        (other, row)
-        for place, row in enumerate(rows.tolist())
-        for other in rows[starts[place] : place].tolist()
-    ]
-    one, two = np.array(pairs, np.int64).reshape(-1, 2).T
-    apart = morphology.tree_of[tip[one]] != morphology.tree_of[tip[two]]
-    one, two = one[apart], two[apart]
-    bend = np.clip(-(across[one] * across[two]).sum(axis=1), 0.0, 1.0)
-    direction = ahead[one] * ahead[two] * bend
-    side = np.zeros(len(one), bool)
+    ahead = ends.towards(tip, across, trust_in(gap, alone[tip]))
+    near = ahead * worth_of(gap, alone[tip], max_gap) >= _LEAST
+    parts = (part[near].tolist() for part in (tip, stone, gap, ahead))
+    reached = [Reached(*each) for each in zip(*parts, strict=True)]
+    specks = Specks(morphology.point_zyx, morphology.radius, stones, alone, smallest, max_gap)
+    strings = find_strings(specks, reached, morphology.tree_of)
+    between = np.full((len(strings), max((len(each.rows) - 2 for each in strings), default=1)), -1)
+    for place, each in enumerate(strings):
+        between[place, : len(each.rows) - 2] = each.rows[1:-1]
+    one = np.array([each.rows[0] for each in strings], np.int64)
+    two = np.array([each.rows[-1] for each in strings], np.int64)
     return _scored(
-        ends, tip[one], tip[two], stone[one], side, gap[one], gap[two], direction, max_gap
+        ends,
+        one,
+        two,
+        between,
+        np.zeros(len(strings), bool),
+        np.array([each.gap for each in strings]),
+        np.array([each.length for each in strings]),
+        np.array([each.direction for each in strings]),
     )
 
 
@@ -219,23 +261,18 @@ def _scored(
     ends: Ends,
     tip: NDArray[np.int64],
     node: NDArray[np.int64],
-    stone: NDArray[np.int64],
+    stones: NDArray[np.int64],
     side: NDArray[np.bool_],
-    first_gap: NDArray[np.float64],
-    second_gap: NDArray[np.float64],
+    gap: NDArray[np.float64],
+    length: NDArray[np.float64],
     direction: NDArray[np.float64],
-    max_gap: float,
 ) -> Candidates:
-    """Candidates of one kind; the second gap is that beyond the stone, if there is one."""
-    gap = np.where(stone >= 0, first_gap + second_gap, first_gap)
-    # A stone that lies where it should makes each half as good as a gap of its own.
-    longest = np.where(stone >= 0, np.maximum(first_gap, second_gap), gap)
-    length = np.clip(1.0 - longest / max(max_gap, 1e-12), 0.0, 1.0)
+    """Candidates of one kind. The arrays are as in `Candidates`."""
     thick, thin = ends.calibre[tip], ends.calibre[node]
     # A twig may be as thin as it likes beside its trunk, but not thicker.
     thin, thick = np.where(side, thin, np.minimum(thin, thick)), np.maximum(thick, thin * ~side)
     calibre = np.sqrt(np.minimum(thin / thick, 1.0))
-    found = Candidates(tip, node, stone, side, gap, length, direction, calibre)
+    found = Candidates(tip, node, ends.tip[node], stones, side, gap, length, direction, calibre)
     return found.take(np.flatnonzero(found.score >= _LEAST))
 
 

@@ -141,3 +141,33 @@ def test_doubts_are_ranked_from_the_most_doubtful():
     found = [doubt for doubt in result.doubts if doubt.kind == "bridge" and doubt.done]
     assert [round(doubt.point_zyx[1]) for doubt in found][:2] == [92, 52]
     assert [doubt.score for doubt in found] == sorted(doubt.score for doubt in found)
+
+
+def beads(offset):
+    """A tube of which 44 voxels have left eight beads, each `offset` (8, 2) off in z and y."""
+    stack = tube_with_gap(44, start=26)
+    for number, (z, y) in enumerate(offset):
+        x = 30 + 5 * number
+        stack[9 + z : 12 + z, 11 + y : 14 + y, x : x + 2] = 255
+    return stack
+
+
+def test_a_string_of_beads_carries_a_neurite_and_strewn_specks_do_not():
+    on_line = np.tile([[0, 0], [1, 0], [0, 1], [0, 0]], (2, 1))
+    result = trace_volume(beads(on_line), Grid())
+    assert result.bridge_count == 1 and len(result.neurons) == 1
+    assert result.neurons[0].length == pytest.approx(88, abs=5)
+    strewn = np.array([[0, 0], [7, -7], [-8, 6], [5, 8], [-7, -9], [7, 3], [-8, -3], [0, 0]])
+    assert trace_volume(beads(strewn), Grid(), TraceConfig(max_gap=10.0)).bridge_count == 0
+
+
+@pytest.mark.parametrize("gap", [8, 10])
+def test_a_fibre_broken_beside_another_goes_on_to_itself_alone(gap):
+    """It passes the other at a right angle, 2 voxels from its surface."""
+    along, across = polyline((8, 30, 6), (8, 30, 94)), polyline((14, 4, 50), (14, 56, 50))
+    stack = drawn(along, (22, 60, 100))
+    broken = drawn(across, (22, 60, 100))
+    broken[:, 30 - gap // 2 : 30 + gap // 2] = 0
+    result = trace_volume(np.maximum(stack, broken), Grid())
+    assert [round(tree.length / 10) for tree in result.neurons] == [9, 5]
+    assert result.bridge_count == 1

@@ -1,0 +1,219 @@
+"""Strings of specks that lead from one end to another: what is left of a faint neurite.
+
+Where a neurite is beaded, a threshold leaves its varicosities. They lie on a line; specks of noise
+lie anywhere. So a string of specks between two ends is neurite if they follow each other more
+closely than ends and specks do by chance where they lie.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+_CROWD = 50  # ends around one that tell how dense they are there
+_FEW = 20  # fewer cannot tell, nor mislead
+_CHANCE = 0.2  # of the ends, had they been strewn at random, have another as near as `alone`
+_RELIEF = 0.5  # part of a gap's length that does not count where nothing is there by chance
+_PROMISING = 0.2  # score below which a string is not followed on
+_LONGEST = 20  # specks
+
+
+@dataclass(frozen=True)
+class String:
+    """A way from one tip over specks to another tip.
+
+    rows: the tip, the specks, the other tip. gap: all that is missing, from surface to surface.
+    length, direction: parts of the score, 0 to 1: of the worst gap; of the ends and all bends.
+    """
+
+    rows: tuple[int, ...]
+    gap: float
+    length: float
+    direction: float
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A tip and a speck that are near each other.
+
+    gap: from surface to surface. ahead: cosine of the angle between the tip and the speck.
+    """
+
+    tip: int
+    speck: int
+    gap: float
+    ahead: float
+
+
+@dataclass(frozen=True)
+class Specks:
+    """Where the specks are.
+
+    point: (n, 3). radius: (n,) how far each node reaches. rows: of the specks.
+    alone: (n,) from `distance_alone`. smallest: the smallest voxel size, by which specks are off
+        the middle of their neurite. max_gap: between any two of them.
+    """
+
+    point: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    alone: NDArray[np.float64]
+    smallest: float
+    max_gap: float
+
+    def bend(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        """Cosine between two hops (3,), the less certain the shorter they are."""
+        off = self.smallest**2
+        return float((one @ other + off) / np.sqrt((one @ one + off) * (other @ other + off)))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A string on its way. hop: (3,) the last one. bend: cosine of its sharpest turn.
+
+    length, ahead: as in `String` and `Reached`.
+    """
+
+    rows: tuple[int, ...]
+    gap: float
+    length: float
+    hop: NDArray[np.float64]
+    ahead: float
+    bend: float
+
+    @property
+    def promise(self) -> float:
+        """What its score is at most."""
+        return self.length * self.ahead * self.bend
+
+
+def distance_alone(point: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How near (n,) something has to be to each end for its being there not to be chance.
+
+    Of k ends strewn in a ball of radius r around one, k (g / r)^3 lie within g of it.
+
+    point: (n, 3). ends: rows of tips and specks; infinite where they are few, 0 for all others.
+    """
+    alone = np.zeros(len(point))
+    alone[ends] = np.inf
+    around = min(_CROWD, len(ends) - 1)
+    if around >= _FEW:
+        apart, _ = KDTree(point[ends]).query(point[ends], k=[around + 1])
+        alone[ends] = apart[:, 0] * (_CHANCE / around) ** (1.0 / 3.0)
+    return alone
+
+
+def trust_in(gap: NDArray[np.float64], alone: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How sure (c,) it is that what lies beyond a gap is not there by chance, 0 to 1."""
+    trust = np.clip(1.0 - (gap / np.maximum(alone, 1e-12)) ** 3, 0.0, 1.0)
+    return np.where(np.isfinite(alone), trust, 0.0)
+
+
+def worth_of(
+    gap: NDArray[np.float64], alone: NDArray[np.float64], max_gap: float
+) -> NDArray[np.float64]:
+    """What gaps (c,) are worth by their lengths: 1 for none, 0 for the longest.
+
+    Where what lies beyond is not there by chance, a gap counts as shorter.
+    """
+    length = np.clip(1.0 - gap / max(max_gap, 1e-12), 0.0, 1.0)
+    return np.where(gap <= max_gap, length + (1.0 - length) * _RELIEF * trust_in(gap, alone), 0.0)
+
+
+def find_strings(
+    specks: Specks, reached: list[Reached], tree_of: NDArray[np.int64]
+) -> list[String]:
+    """The straightest strings between tips of different trees.
+
+    reached: all tips and specks that are near each other. tree_of: (n,) number of the tree.
+    """
+    at_tip: dict[int, list[Reached]] = defaultdict(list)
+    at_speck: dict[int, list[Reached]] = defaultdict(list)
+    for each in reached:
+        at_tip[each.tip].append(each)
+        at_speck[each.speck].append(each)
+    hops = _hops(specks)
+    found = []
+    for tip, first in at_tip.items():
+        for way in _ways(specks, first, hops):
+            last = way.rows[-1]
+            for end in at_speck[last]:
+                if end.tip < tip or tree_of[end.tip] == tree_of[tip]:
+                    continue
+                if len(way.rows) > 2 and end.gap > specks.alone[last]:
+                    continue
+                whole = _onward(specks, way, end.tip, end.gap)
+                direction = way.ahead * end.ahead * max(whole.bend, 0.0)
+                found.append(String(whole.rows, whole.gap, whole.length, direction))
+    return found
+
+
+def _hops(specks: Specks) -> dict[int, list[tuple[int, float]]]:
+    """From each speck those that are too near to be there by chance, and the gaps between."""
+    hops: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    rows = specks.rows
+    if len(rows) < 2:
+        return hops
+    near = np.minimum(specks.alone, specks.max_gap)
+    reach = float(near[rows].max() + 2.0 * specks.radius[rows].max())
+    pairs = rows[KDTree(specks.point[rows]).query_pairs(reach, output_type="ndarray")]
+    apart = np.linalg.norm(specks.point[pairs[:, 0]] - specks.point[pairs[:, 1]], axis=1)
+    gaps = np.maximum(apart - specks.radius[pairs].sum(axis=1), 0.0)
+    close = gaps <= near[pairs].min(axis=1)
+    for (one, other), gap in zip(pairs[close].tolist(), gaps[close].tolist(), strict=True):
+        hops[one].append((other, gap))
+        hops[other].append((one, gap))
+    return hops
+
+
+def _onward(specks: Specks, way: _Way, row: int, gap: float) -> _Way:
+    """A way with one more hop."""
+    last = way.rows[-1]
+    hop = specks.point[row] - specks.point[last]
+    alone = min(specks.alone[[last, row]])
+    length = float(worth_of(np.array(gap), np.array(alone), specks.max_gap))
+    return _Way(
+        (*way.rows, row),
+        way.gap + gap,
+        min(way.length, length),
+        hop,
+        way.ahead,
+        min(way.bend, specks.bend(way.hop, hop)),
+    )
+
+
+def _ways(
+    specks: Specks, first: list[Reached], hops: dict[int, list[tuple[int, float]]]
+) -> list[_Way]:
+    """The ways from a tip, the best one for each hop."""
+    number = count()
+    heap = []
+    for each in first:
+        alone = min(specks.alone[[each.tip, each.speck]])
+        length = float(worth_of(np.array(each.gap), np.array(alone), specks.max_gap))
+        hop = specks.point[each.speck] - specks.point[each.tip]
+        way = _Way((each.tip, each.speck), each.gap, length, hop, each.ahead, 1.0)
+        heap.append((-way.promise, next(number), way))
+    heapq.heapify(heap)
+    done: set[tuple[int, ...]] = set()
+    ways = []
+    while heap:
+        _, _, way = heapq.heappop(heap)
+        if way.rows[-2:] in done:
+            continue
+        done.add(way.rows[-2:])
+        ways.append(way)
+        by_chance = len(way.rows) == 2 and way.gap > specks.alone[way.rows[-1]]
+        if by_chance or len(way.rows) > _LONGEST:
+            continue
+        for row, gap in hops[way.rows[-1]]:
+            onward = _onward(specks, way, row, gap)
+            if row not in way.rows and onward.bend > 0 and onward.promise >= _PROMISING:
+                heapq.heappush(heap, (-onward.promise, next(number), onward))
+    return ways
