@@ -24,9 +24,7 @@ from pathlib import Path
 import navis
 import numpy as np
 
-from neurorecon.commands.trace import write_preview
-from neurorecon.io.stack import read_volume
-from neurorecon.io.swc import read_swc, write_swc
+from neurorecon.io.swc import write_swc
 from neurorecon.morphology import SOMA, Morphology
 
 NEURON = 754534424  # one piece, with its soma; 150 x 200 x 136 µm
@@ -59,8 +57,7 @@ def main() -> int:
     trees = neurorecon("trace", segmentation, *out)
     scores = json.loads("\n".join(neurorecon("evaluate", trees[0], truth, "--json")))
     picture = folder / "reconstruction.png"
-    raw = read_volume(Path(stack))
-    write_preview(picture, raw.array, raw.grid, [read_swc(Path(tree)) for tree in trees])
+    neurorecon("view", stack, *trees, "--out", picture)
 
     print(f"""
 stack           {stack}

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neurorecon.cli import distill, evaluate, info, models, segment, simulate, trace, train
+from neurorecon.cli import (
+    distill,
+    evaluate,
+    info,
+    models,
+    segment,
+    simulate,
+    trace,
+    train,
+    view,
+)
 from neurorecon.cli.config import ConfiguredCommand
 from neurorecon.cli.ending import INTERRUPTED, error_line, quiet_pipe, say_interrupted
 from neurorecon.cli.points import PointCommand
@@ -64,6 +74,7 @@ app = typer.Typer(
 app.command("segment", cls=ConfiguredCommand)(segment.segment)
 app.command("trace", cls=PointCommand)(trace.trace)
 app.command("evaluate", cls=ConfiguredCommand)(evaluate.evaluate)
+app.command("view", cls=ConfiguredCommand)(view.view)
 app.command("train", cls=ConfiguredCommand)(train.train)
 app.command("distill", cls=ConfiguredCommand)(distill.distill)
 app.command("simulate", cls=ConfiguredCommand)(simulate.simulate)

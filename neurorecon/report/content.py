@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from neurorecon.report.pictures import StackPictures
 from neurorecon.volume import Unit
 
+TREE_COLOURS = ("#ffb000", "#35c9ff", "#ff5fa2", "#8be36b", "#b69cff", "#ff7b3a")
+
 
 def unit_sign(unit: Unit) -> str:
     """A unit as pages write it."""
@@ -97,4 +99,5 @@ class Page:
     trees: Sequence[PageTree]
     stack: StackPictures | None = None
     tables: Sequence[Table] = ()
+    tables_title: str = "Scores"
     charts: Sequence[Chart] = ()

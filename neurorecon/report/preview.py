@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +15,19 @@ from matplotlib.patches import Circle, Rectangle
 from numpy.typing import NDArray
 
 from neurorecon.morphology import Morphology
-from neurorecon.volume import Grid, LazyVoxels, blocks_of
+from neurorecon.report.content import TREE_COLOURS
+from neurorecon.report.projections import (
+    Brightness,
+    Projections,
+    Stack,
+    bright_blocks,
+    dark_along,
+    shown,
+)
+from neurorecon.volume import Grid
 
 _BACKGROUND, _TEXT = "#0b0e14", "#c9d1d9"
 _STACK_COLOURS = LinearSegmentedColormap.from_list("stack", [_BACKGROUND, "#5b6b84", "#f5f7fa"])
-_TREE_COLOURS = ("#ffb000", "#35c9ff", "#ff5fa2", "#8be36b", "#b69cff", "#ff7b3a")
 _GAP_COLOUR, _RING = "#ff4d4d", 5.0  # the smallest ring's radius in points
 _DIMMED = 0.55  # brightness of the stack under the trees
 _PIXELS = 1024  # longest side of a projection; a larger one is reduced block by block
@@ -44,7 +51,7 @@ _BELOW = _View(along=1, down=0, across=2)
 
 
 def draw_preview(
-    stack: NDArray[Any] | LazyVoxels,
+    stack: Stack | None,
     grid: Grid,
     neurons: Sequence[Morphology],
     gaps: Sequence[NDArray[np.float64]] = (),
@@ -52,22 +59,26 @@ def draw_preview(
     """The stack's projections on the left, the same with the trees over them on the right.
 
     Each half shows the projection along z, to its right that along x, below it that along y, all to
-    one physical scale. Bridged gaps are red and ringed.
+    one physical scale. Bridged gaps are red and ringed. A stack that is darker along the trees than
+    beside them is shown as a negative.
 
-    stack: (Z, Y, X) any real dtype, raw or segmentation, in memory or on disk.
+    stack: (Z, Y, X) any real dtype, raw or segmentation, in memory or on disk. None: the trees
+        alone, in the one voxel of the grid.
     neurons, gaps: in the frame and unit of the grid; a gap is the path (p, 3) across it.
     """
-    size = np.asarray(stack.shape) * np.asarray(grid.voxel_size_zyx)  # (3,) in the grid's unit
-    half = (_WIDTH - 3 * _MARGIN) / 2
+    shape = (1, 1, 1) if stack is None else stack.shape
+    size = np.asarray(shape) * np.asarray(grid.voxel_size_zyx)  # (3,) in the grid's unit
+    halves = [neurons] if stack is None else [(), neurons]
+    half = (_WIDTH - (len(halves) + 1) * _MARGIN) / len(halves)
     scale = (half - _GAP) / (size[2] + size[0])  # inches per unit of length
     scale = min(scale, (_TALLEST - 2 * _MARGIN - _GAP) / (size[1] + size[0]))
     height = 2 * _MARGIN + _GAP + scale * (size[1] + size[0])
     used = scale * (size[2] + size[0]) + _GAP
-    width = 2 * used + 3 * _MARGIN
+    width = len(halves) * used + (len(halves) + 1) * _MARGIN
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
-    images = _projections(stack)
-    for number, trees in enumerate(((), neurons)):
+    images = _projections(stack, grid, neurons)
+    for number, trees in enumerate(halves):
         left = _MARGIN + number * (used + _MARGIN)
         x = (left, left + scale * size[2] + _GAP)
         y = (height - _MARGIN - scale * size[1], _MARGIN)
@@ -77,44 +88,31 @@ def draw_preview(
             axes = figure.add_axes(place, frameon=False)
             _show(axes, images[view], view, grid, size, dim=bool(number))
             _draw_trees(axes, view, trees, points_per_unit=72.0 * scale)
-            if number:
+            if trees:
                 _mark_gaps(axes, view, gaps, points_per_unit=72.0 * scale)
         if not number:
             _scale_bar(figure.axes[0], size, grid)
     return figure
 
 
-def _projections(stack: NDArray[Any] | LazyVoxels) -> dict[_View, NDArray[np.float32]]:
+def _projections(
+    stack: Stack | None, grid: Grid, neurons: Sequence[Morphology]
+) -> dict[_View, Brightness]:
     """(down, across) brightness 0..1 of each view, after one pass over the stack."""
-    images = {
-        view: np.full(np.delete(stack.shape, view.along), -np.inf, np.float32)
-        for view in (_FRONT, _SIDE, _BELOW)
-    }
-    for box in blocks_of(stack):
-        block = stack[box]
-        for view, image in images.items():
-            part = image[tuple(side for axis, side in enumerate(box) if axis != view.along)]
-            np.maximum(part, block.max(axis=view.along), out=part)
-    return {view: _shown(image, view) for view, image in images.items()}
-
-
-def _shown(image: NDArray[np.float32], view: _View) -> NDArray[np.float32]:
-    """At most `_PIXELS` on a side; maxima survive the reduction."""
-    if view.down > view.across:
-        image = image.T
-    for axis in (0, 1):
-        step = -(-image.shape[axis] // _PIXELS)
-        image = np.maximum.reduceat(image, np.arange(0, image.shape[axis], step), axis=axis)
-    low, high = np.percentile(image, (1.0, 99.8))
-    if high <= low:
-        low, high = float(image.min()), float(image.max())
-    bright = np.clip((image - low) / max(high - low, np.finfo(np.float32).tiny), 0.0, 1.0)
-    return np.sqrt(bright)  # faint neurites are to be seen
+    if stack is None:
+        return {view: np.zeros((1, 1), np.float32) for view in (_FRONT, _BELOW, _SIDE)}
+    nodes = [grid.to_index(tree.point_zyx) for tree in neurons]
+    negative = bool(nodes) and dark_along(stack, np.concatenate(nodes))
+    projections = Projections(stack.shape)
+    for box, block in bright_blocks(stack, negative):
+        projections.add(box, block)
+    along_z, along_y, along_x = map(shown, projections.reduced(_PIXELS))
+    return {_FRONT: along_z, _BELOW: along_y, _SIDE: along_x.T}
 
 
 def _show(
     axes: Axes,
-    image: NDArray[np.float32],
+    image: Brightness,
     view: _View,
     grid: Grid,
     size: NDArray[np.float64],
@@ -140,7 +138,7 @@ def _draw_trees(
     axes: Axes, view: _View, trees: Sequence[Morphology], points_per_unit: float
 ) -> None:
     for number, tree in enumerate(trees):
-        colour = np.asarray(to_rgb(_TREE_COLOURS[number % len(_TREE_COLOURS)]))
+        colour = np.asarray(to_rgb(TREE_COLOURS[number % len(TREE_COLOURS)]))
         flat = tree.point_zyx[:, [view.across, view.down]]
         segments = flat[tree.edges]  # (m, 2, 2)
         calibre = tree.radius[tree.edges].mean(axis=1) * points_per_unit

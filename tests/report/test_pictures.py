@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neurorecon.report.pictures import SLAB_PIXELS, SLABS, dark_along, take_pictures
+from neurorecon.report.pictures import SLAB_PIXELS, SLABS, take_pictures
+from neurorecon.report.projections import dark_along
 from neurorecon.volume import Grid
 
 GRID = Grid((2.0, 1.0, 0.5), (10.0, 20.0, 30.0), "um", "test")

@@ -105,3 +105,18 @@ def test_a_stack_on_disk_gives_the_picture_of_the_array():
 
     lazy = rendered(draw_preview(Blocks(), Grid(), []))
     assert np.array_equal(lazy, rendered(draw_preview(Blocks.array, Grid(), [])))
+
+
+def test_dark_neurites_are_shown_bright():
+    """Brightfield: the brightest voxel along a line of sight would hide them."""
+    stack = np.full((10, 40, 60), 200, np.uint8)
+    stack[5, 20, 10:51] = 20
+    grid = Grid((1.0, 1.0, 1.0), unit="um")
+    figure = draw_preview(stack, grid, [tree((5, 20, 10), (5, 20, 50))])
+    image, front = rendered(figure), figure.axes[0]
+    on, beside = (
+        image[round(image.shape[0] - y), round(x)].max()
+        for x, y in (front.transData.transform((30.0, y)) for y in (20.0, 30.0))
+    )
+    assert on > 200
+    assert beside < 60
