@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,13 +58,6 @@ class Where:
                 "this machine; give one of the two"
             )
 
-    @property
-    def threads(self) -> int | None:
-        """Threads that each worker has for its arithmetic; None where the cluster says so."""
-        if self.workers is None:
-            return None
-        return max(len(os.sched_getaffinity(0)) // self.workers, 1)
-
 
 class Cluster:
     """A running cluster."""
@@ -70,6 +66,19 @@ class Cluster:
         self._client = client
         self._name = name
         self._note = note
+
+    def threads(self) -> int:
+        """Threads that the arithmetic of one item may use, so that all items at once fit.
+
+        Where machines differ, as many as on the smallest: results may depend on it.
+        """
+        at_once: dict[str, int] = {}
+        cores: dict[str, int] = {}
+        workers = self._workers()
+        for address, (host, count) in self._client.run(_host).items():
+            at_once[host] = at_once.get(host, 0) + workers.get(address, 1)
+            cores[host] = count
+        return max(min(cores[host] // at_once[host] for host in cores), 1)
 
     def each(
         self,
@@ -193,19 +202,36 @@ def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART}),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=int(_MEMORY_SHARE * memory / workers),
-            dashboard_address=":0",  # any free port, so that two runs can share a machine
-            silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
-        ) as cluster,
-        Client(cluster, timeout=_CONNECT_S) as client,
-    ):
-        yield client
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART}):
+        with _no_interrupts():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=int(_MEMORY_SHARE * memory / workers),
+                dashboard_address=":0",  # any free port, so that two runs can share a machine
+                silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
+            )
+        with cluster, Client(cluster, timeout=_CONNECT_S) as client:
+            yield client
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Ctrl-C waits until the end, and never reaches threads and processes that are started here.
+
+    They inherit what is blocked. A terminal sends Ctrl-C to workers too, which would die of it,
+    each with a traceback; and a cluster that is interrupted as it starts cannot be closed.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -253,6 +279,12 @@ def _check_versions(client: Client, name: str) -> None:
                 f"worker {address} has neurorecon {version}, this is {__version__}; install the "
                 "same version on both sides"
             )
+
+
+def _host() -> tuple[str, int]:
+    """The machine's name, and the cores that this process may use."""
+    able = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return platform.node(), len(able(0)) if able else os.cpu_count() or 1
 
 
 def _version() -> str:

@@ -1,5 +1,10 @@
 """`--workers` and `--dask`: the same files as one process writes."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +39,7 @@ def segmentation(tmp_path: Path, monkeypatch) -> Path:
 
 def test_trace_writes_the_same_bytes(segmentation: Path, address: str, tmp_path: Path) -> None:
     texts = set()
-    for where in ((), ("--dask", address), ("--workers", 2)):
+    for where in ((), ("--dask", address)):
         out, report = tmp_path / "a.swc", tmp_path / "doubts.csv"
         result = trace(segmentation, "--out", out, "--doubts", report, "--overwrite", *where)
         assert result.exit_code == 0, result.stderr
@@ -50,4 +55,29 @@ def test_what_workers_cannot_do_is_said(address: str, tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "--segment" in refused.stderr
     both = trace(raw, "--out", tmp_path / "a.swc", "--dask", address, "--workers", 2)
     assert both.exit_code == 2 and "one of the two" in both.stderr
+    assert not (tmp_path / "a.swc").exists()
+
+
+def test_ctrl_c_stops_workers_too_in_one_line(segmentation: Path, tmp_path: Path) -> None:
+    command = [
+        Path(sys.executable).with_name("neurorecon"),
+        "trace",
+        segmentation,
+        "--workers",
+        "2",
+    ]
+    with subprocess.Popen(
+        [*command, "--out", tmp_path / "a.swc"],
+        start_new_session=True,  # a terminal's Ctrl-C reaches the whole group
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while len(psutil.Process(process.pid).children(recursive=True)) < 2:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1].startswith("neurorecon: error: interrupted")
+    assert "Traceback" not in told
     assert not (tmp_path / "a.swc").exists()

@@ -50,6 +50,10 @@ def test_every_item_gives_its_result_once_and_other_processes_did_it(two: Cluste
     assert os.getpid() not in processes and len(processes) == 2
 
 
+def test_workers_share_the_cores_of_their_machine(two: Cluster) -> None:
+    assert two.threads() == max(len(os.sched_getaffinity(0)) // 2, 1)
+
+
 def test_no_items_are_no_work(two: Cluster) -> None:
     assert list(two.each(squared, [])) == []
 
