@@ -59,6 +59,7 @@ def test_what_workers_cannot_do_is_said(address: str, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_workers_too_in_one_line(segmentation: Path, tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil")  # comes with Dask
     command = [
         Path(sys.executable).with_name("neurorecon"),
         "trace",
