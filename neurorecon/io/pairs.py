@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from neurorecon.errors import InputError
+from neurorecon.io.address import exists
+from neurorecon.io.stack import SUFFIXES, stack_stem
 from neurorecon.volume import Unit
 
 COLUMNS = ("image", "swc")
 _MASK = "mask"
 _LABEL_SUFFIX = "_label"
 _DERIVED = ("_seg", _LABEL_SUFFIX)
-_TIFF = {".tif", ".tiff"}
 Row = dict[str, str | None]
 _UNITS: dict[str, Unit | None] = {"um": "um", "voxel": "voxel", "": None}
 
@@ -47,7 +48,8 @@ class Pair:
 def find_pairs(source: Path) -> list[Pair]:
     """The pairs of a folder or CSV file.
 
-    In a folder, `name.tif` belongs to `name.swc`, or else to the mask `name_label.tif`. A CSV has
+    In a folder, `name.tif` belongs to `name.swc`, or else to the mask `name_label.tif` (TIFF or any
+    other format). A CSV has
     the columns `image` and `swc` or `mask` (relative to the CSV's folder), and if wanted
     `swc_units` (`um` or `voxel`) and `voxel_size` ("z,y,x" in µm).
 
@@ -64,22 +66,24 @@ def _pairs_in_folder(folder: Path) -> list[Pair]:
     stacks = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _TIFF and not path.stem.endswith(_DERIVED)
+        if path.name.lower().endswith(SUFFIXES) and not stack_stem(path).endswith(_DERIVED)
     ]
     pairs = [pair for pair in map(_pair_of_stack, stacks) if pair is not None]
     if not pairs:
         raise InputError(
-            f"{folder}: {len(stacks)} TIFF stacks, none with a tree or a mask beside it; "
+            f"{folder}: {len(stacks)} stacks, none with a tree or a mask beside it; "
             "put name.swc (or name_label.tif) beside name.tif"
         )
     return pairs
 
 
 def _pair_of_stack(stack: Path) -> Pair | None:
-    swc, mask = stack.with_suffix(".swc"), stack.with_name(f"{stack.stem}{_LABEL_SUFFIX}.tif")
+    stem = stack_stem(stack)
+    swc, label = stack.with_name(f"{stem}.swc"), f"{stem}{_LABEL_SUFFIX}"
     if swc.is_file():
         return Pair(stack, swc)
-    return Pair(stack, None, mask=mask) if mask.is_file() else None
+    masks = [path for suffix in SUFFIXES if (path := stack.with_name(label + suffix)).exists()]
+    return Pair(stack, None, mask=masks[0]) if masks else None
 
 
 def _pairs_in_table(path: Path) -> list[Pair]:
@@ -141,7 +145,7 @@ def _refuse_header(path: Path, header: Sequence[str], expected: str) -> NoReturn
 def file_of_row(path: Path, line: int, row: Row, column: str) -> Path:
     """The file that a row names, relative to the folder of its CSV; it must exist."""
     file = path_of_row(path, line, row, column)
-    if not file.exists():
+    if not exists(file):
         raise InputError(
             f"{path}, line {line}: {file} does not exist; names are relative to the folder of the "
             "CSV file"

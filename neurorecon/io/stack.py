@@ -76,6 +76,11 @@ class OpenStack:
         """Voxels along each axis that are stored, and so read, together."""
         return self._image.chunk_zyx(self._plan)
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether any box is read at the cost of its own voxels, whatever the chunks."""
+        return getattr(self._image, "is_mapped", False)
+
     def read(self, box: Box | None = None) -> NDArray[Any]:
         """The voxels of a box (the whole stack by default), (Z, Y, X), unchecked."""
         array = self._image.read(self._plan, box or parse_roi(":,:,:", self.shape_zyx))
@@ -279,8 +284,8 @@ def refuse_not_finite(name: str, array: NDArray[Any]) -> None:
     bad = sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in array)
     if bad:
         raise InputError(
-            f"{name} has {bad} voxels (of {array.size} looked at) that are NaN or infinite; replace "
-            "them (numpy.nan_to_num) and save again"
+            f"{name} has {bad} voxels (of {array.size} looked at) that are NaN or infinite; "
+            "replace them (numpy.nan_to_num) and save again"
         )
 
 

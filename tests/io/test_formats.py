@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from writers import SHAPE, STACK, UNKNOWN, VOXEL_UM, WRITERS, write_lsm, write_multifile_ome
+from stack_files import SHAPE, STACK, UNKNOWN, VOXEL_UM, WRITERS, write_lsm, write_multifile_ome
 
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.formats.table import FORMATS, SUFFIXES, format_of

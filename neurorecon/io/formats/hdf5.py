@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 START = b"\x89HDF\r\n\x1a\n"
 _SOURCE = "HDF5 attributes"
-_UNNAMED = {3: "ZYX", 5: "TCZYX"}
+_UNNAMED = {2: "YX", 3: "ZYX", 5: "TCZYX"}
 _MOST_CHANNELS = 7  # of a fourth axis that nothing names, as in `tiff_axes`
 # Chunks that were never written take no place: a whole stack of them is a lying header.
 _MOST_BYTES_PER_STORED = 100_000
@@ -147,7 +147,7 @@ def _axes(dataset: h5py.Dataset) -> str:
         return letters
     if count == 4:
         first, last = dataset.shape[0], dataset.shape[-1]
-        return "ZYXC" if last <= _MOST_CHANNELS < first else "CZYX"
+        return "ZYXC" if last <= _MOST_CHANNELS and last < first else "CZYX"
     return _UNNAMED.get(count, "Q" * count)
 
 

@@ -25,6 +25,8 @@ _TIFF = (".tif", ".tiff")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".jp2", ".j2k")
 SUFFIXES = (*_TIFF, *_PICTURES)
 _MOST_BYTES_PER_STORED = 100_000
+# Of Pillow's modes; all others hold bytes.
+_DTYPES = {"1": bool, "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _CURE = "give a folder of 2D slices of one size, or a pattern in quotes ('slices/*_ch0.tif')"
 
 
@@ -131,22 +133,14 @@ def _header(file: Path) -> _Slice:
                     f"values ({image.axes}); give that file alone, or {_CURE[5:]}"
                 )
             return _Slice((sizes["Y"], sizes["X"]), image.dtype, sizes.get("S", 1))
-    with damage_reported(str(file)):
-        picture = _picture(file)
+    with damage_reported(str(file)), _picture(file) as picture:
         width, height = picture.size
-        bits = {
-            "1": np.bool_,
-            "I;16": np.uint16,
-            "I;16B": np.uint16,
-            "I": np.int32,
-            "F": np.float32,
-        }
-        dtype = np.dtype(bits.get(picture.mode, np.uint8))
-        samples = len(picture.getbands())
+        dtype = np.dtype(_DTYPES.get(picture.mode, np.uint8))
+        # The colours of a palette are no intensities.
+        samples = 3 if picture.mode == "P" else len(picture.getbands())
         declared = width * height * dtype.itemsize * samples
         refuse_impossible(str(file), declared, file.stat().st_size, _MOST_BYTES_PER_STORED)
-    # The colours of a palette are no intensities.
-    return _Slice((height, width), dtype, 3 if picture.mode == "P" else samples)
+    return _Slice((height, width), dtype, samples)
 
 
 def _picture(file: Path) -> Any:

@@ -55,20 +55,20 @@ def _zarr(path: Path, dataset: str) -> AbstractContextManager[OpenImage]:
 
 
 _NONE = "none: give --voxel-size"
-_BIOIO = "plane by plane; needs neurorecon[bioio]"
+_BIOIO = "by plane; neurorecon[bioio]"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 FORMATS = (
     Format(
         "TIFF, BigTIFF",
         (".tif", ".tiff"),
-        "ImageJ's, or the resolution along y and x",
-        "box by box; compressed or tiled: page by page",
+        "ImageJ metadata; else only y and x",
+        "box by box, compressed: by page",
         _tiff,
         _TIFF_STARTS,
     ),
     Format(
-        "OME-TIFF, in one file or several",
+        "OME-TIFF, one file or several",
         (".ome.tif", ".ome.tiff"),
         "OME metadata",
         "as TIFF",
@@ -77,31 +77,31 @@ FORMATS = (
     Format("ImageJ hyperstack", (".tif",), "ImageJ metadata", "as TIFF"),
     Format("Zeiss LSM", (".lsm",), "LSM metadata", "as TIFF", _tiff),
     Format(
-        "slices: TIFF, PNG, JPEG, BMP, JPEG 2000",
+        "slices: TIFF, PNG, JPEG, JP2, BMP",
         ("a folder", "'a pattern'"),
-        "of the first slice, along y and x",
-        "slice by slice, in natural order",
+        "first slice, only y and x",
+        "slice by slice",
     ),
     Format(
-        "OME-Zarr 0.4 and 0.5, Zarr 2 and 3",
+        "OME-Zarr 0.4, 0.5; Zarr 2, 3",
         (".ome.zarr", ".zarr"),
-        "scale, translation and unit of the axes",
+        "scale and unit of the axes",
         "chunk by chunk",
         _zarr,
         has_datasets=True,
     ),
     Format(
-        "NRRD, also with a detached header",
+        "NRRD, also a detached header",
         (".nrrd", ".nhdr"),
-        "space directions or spacings, with their units",
-        "raw: box by box; gzip, bzip2, text: whole",
+        "space directions, spacings; units",
+        "box by box, compressed: whole",
         open_nrrd,
         (NRRD_START,),
     ),
     Format(
         "HDF5 (ilastik, Fiji, ...)",
         (".h5", ".hdf5", ".hdf"),
-        "element_size_um, or resolution with units",
+        "element_size_um; resolution, units",
         "chunk by chunk",
         open_hdf5,
         (HDF5_START,),
@@ -114,7 +114,7 @@ FORMATS = (
         "NIfTI-1 and -2",
         (".nii", ".nii.gz", ".hdr", ".img"),
         "pixdim and xyzt_units",
-        "box by box; .nii.gz: whole",
+        "box by box, compressed: whole",
         open_nifti,
     ),
     Format(
