@@ -128,7 +128,8 @@ def _chosen(
     accepted = np.array([name in verdicts.accepted for name in judged.ids], bool)
     rejected = np.array([name in verdicts.rejected for name in judged.ids], bool)
     score = np.where(accepted, np.inf, judged.score)
-    order = np.lexsort((candidates.node, candidates.tip, candidates.gap, -score))
+    loose = groups.lone(piece[candidates.node])
+    order = np.lexsort((candidates.node, candidates.tip, candidates.gap, -score, loose))
     honest = score >= np.where(candidates.stepped, _STEPPED, _HONEST)
     waiting = order[(honest & ~rejected)[order]].tolist()
     neuron = _NEURON * sum(groups.length)
@@ -140,7 +141,7 @@ def _chosen(
             ends = int(piece[candidates.tip[row]]), int(piece[candidates.node[row]])
             one, other = groups.find(ends[0]), groups.find(ends[1])
             # What a neurite goes on to is one thing; others may join it there.
-            tip, *stones, _ = candidates.way(row)
+            tip, *stones = candidates.way(row)[: None if loose[row] else -1]
             if one == other or used.intersection(stones if accepted[row] else [tip, *stones]):
                 continue
             shorter, longer = sorted((groups.length[one], groups.length[other]))
@@ -151,7 +152,7 @@ def _chosen(
             groups.join(one, other)
             used.update([tip, *stones], {int(candidates.far_tip[row])} - {-1})
             for stone in stones:
-                groups.join(one, int(piece[stone]))
+                groups.join(one, groups.find(int(piece[stone])))
             made.append(row)
         if len(made) == before:
             return made
@@ -271,6 +272,10 @@ class _Groups:
             self.parent[number] = self.parent[self.parent[number]]
             number = self.parent[number]
         return number
+
+    def lone(self, number: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which pieces (c,) are specks."""
+        return np.asarray(self.length)[number] == 0.0
 
     def join(self, one: int, other: int) -> None:
         """Unite the sets of two pieces that stand for them."""

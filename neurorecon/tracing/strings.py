@@ -21,14 +21,17 @@ _FEW = 20  # fewer cannot tell, nor mislead
 _CHANCE = 0.2  # of the ends, had they been strewn at random, have another as near as `alone`
 _RELIEF = 0.5  # part of a gap's length that does not count where nothing is there by chance
 _PROMISING = 0.2  # score below which a string is not followed on
+_SURELY = 4  # specks that follow an end are its neurite, though no other end comes
+_NEARER = 0.8  # parts of `alone` within which they do so; halves the chance for each of them
 _LONGEST = 20  # specks
 
 
 @dataclass(frozen=True)
 class String:
-    """A way from one tip over specks to another tip.
+    """A way from one tip over specks to another tip, or to nowhere.
 
-    rows: the tip, the specks, the other tip. gap: all that is missing, from surface to surface.
+    rows: the tip, the specks, the other tip if there is one.
+    gap: all that is missing, from surface to surface.
     length, direction: parts of the score, 0 to 1: of the worst gap; of the ends and all bends.
     """
 
@@ -77,7 +80,7 @@ class Specks:
 class _Way:
     """A string on its way. hop: (3,) the last one. bend: cosine of its sharpest turn.
 
-    length, ahead: as in `String` and `Reached`.
+    length, ahead: as in `String` and `Reached`. crowding: its worst gap in parts of `alone`.
     """
 
     rows: tuple[int, ...]
@@ -86,6 +89,7 @@ class _Way:
     hop: NDArray[np.float64]
     ahead: float
     bend: float
+    crowding: float
 
     @property
     def promise(self) -> float:
@@ -141,7 +145,9 @@ def find_strings(
     hops = _hops(specks)
     found = []
     for tip, first in at_tip.items():
-        for way in _ways(specks, first, hops):
+        ways = _ways(specks, first, hops)
+        found += _loose(ways)
+        for way in ways:
             last = way.rows[-1]
             for end in at_speck[last]:
                 if end.tip < tip or tree_of[end.tip] == tree_of[tip]:
@@ -152,6 +158,15 @@ def find_strings(
                 direction = way.ahead * end.ahead * max(whole.bend, 0.0)
                 found.append(String(whole.rows, whole.gap, whole.length, direction))
     return found
+
+
+def _loose(ways: list[_Way]) -> list[String]:
+    """The longest string from one tip that leads to no other, if it is too long to be chance."""
+    long = [way for way in ways if len(way.rows) > _SURELY and 0.0 < way.crowding <= _NEARER]
+    if not long:
+        return []
+    best = max(long, key=lambda way: (len(way.rows), way.promise))
+    return [String(best.rows, best.gap, best.length, best.ahead * best.bend)]
 
 
 def _hops(specks: Specks) -> dict[int, list[tuple[int, float]]]:
@@ -176,7 +191,7 @@ def _onward(specks: Specks, way: _Way, row: int, gap: float) -> _Way:
     """A way with one more hop."""
     last = way.rows[-1]
     hop = specks.point[row] - specks.point[last]
-    alone = min(specks.alone[[last, row]])
+    alone = float(min(specks.alone[[last, row]]))
     length = float(worth_of(np.array(gap), np.array(alone), specks.max_gap))
     return _Way(
         (*way.rows, row),
@@ -185,6 +200,7 @@ def _onward(specks: Specks, way: _Way, row: int, gap: float) -> _Way:
         hop,
         way.ahead,
         min(way.bend, specks.bend(way.hop, hop)),
+        max(way.crowding, gap / alone),
     )
 
 
@@ -195,10 +211,10 @@ def _ways(
     number = count()
     heap = []
     for each in first:
-        alone = min(specks.alone[[each.tip, each.speck]])
+        alone = float(min(specks.alone[[each.tip, each.speck]]))
         length = float(worth_of(np.array(each.gap), np.array(alone), specks.max_gap))
         hop = specks.point[each.speck] - specks.point[each.tip]
-        way = _Way((each.tip, each.speck), each.gap, length, hop, each.ahead, 1.0)
+        way = _Way((each.tip, each.speck), each.gap, length, hop, each.ahead, 1.0, each.gap / alone)
         heap.append((-way.promise, next(number), way))
     heapq.heapify(heap)
     done: set[tuple[int, ...]] = set()

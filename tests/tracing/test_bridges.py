@@ -171,3 +171,18 @@ def test_a_fibre_broken_beside_another_goes_on_to_itself_alone(gap):
     result = trace_volume(np.maximum(stack, broken), Grid())
     assert [round(tree.length / 10) for tree in result.neurons] == [9, 5]
     assert result.bridge_count == 1
+
+
+def test_beads_that_follow_an_end_are_its_neurite_where_specks_are_rare():
+    stack = np.zeros((60, 60, 160), np.uint8)
+    stack[:20, :24, :100] = drawn(polyline((10, 12, 6), (10, 12, 60)), SHAPE)
+    lone = np.random.default_rng(3).uniform((25, 25, 5), (55, 55, 155), (24, 3)).astype(int)
+    for z, y, x in lone:
+        stack[z : z + 2, y : y + 2, x : x + 2] = 255
+    (without,) = trace_volume(stack, Grid()).neurons
+    assert without.point_zyx[:, 2].max() < 62
+    for x in range(65, 90, 5):
+        stack[9:12, 11:14, x : x + 2] = 255
+    (beaded,) = trace_volume(stack, Grid()).neurons
+    assert 84 < beaded.point_zyx[:, 2].max() < 88
+    assert beaded.length == pytest.approx(80, abs=4)
