@@ -46,7 +46,7 @@ class TraceConfig:
         round enough.
     accepted, rejected: ids of `TraceResult.doubts` that a person has confirmed or refused.
     spacing: distance between nodes; finer than the calibre, coarser than a voxel.
-    max_root_distance: farthest that a root asked for may lie from the tree.
+    max_root_distance: farthest that a root asked for may lie from what was traced.
     max_foreground: most voxels that are traced; more mean a wrong threshold (a neuron fills less
         than 1 % of its box), and some 400 bytes of memory each.
     """

@@ -20,6 +20,8 @@ from neurorecon.tracing.soma import Soma, find_somas, with_soma
 from neurorecon.tracing.territories import divided
 from neurorecon.volume import Grid
 
+_NEARLY_ALL = 0.5  # of the length found; a tree that has as much is the only neuron there is
+_SCRAP = 0.05  # of the longest tree; what is shorter is not what a root is put on
 _END = 8.0  # smallest voxel sizes; the end of a branch that tells its calibre
 
 
@@ -109,17 +111,21 @@ def _rows_at(
     length = tree_lengths(forest, forest.tree_of)
     neuron = (length >= config.further_neuron * length.max())[forest.tree_of]
     limit = config.max_root_distance * min(grid.voxel_size_zyx)
+    alone = len(roots_zyx) == 1 and length.max() >= _NEARLY_ALL * length.sum()
     rows = []
     for root in roots_zyx - np.asarray(grid.origin_zyx):
         apart = np.linalg.norm(forest.point_zyx - root, axis=1)
-        # A whole neuron within reach is meant rather than a fragment that happens to be nearer.
-        whole = np.where(neuron, apart, np.inf)
-        row = int(whole.argmin() if whole.min() <= limit else apart.argmin())
-        if apart[row] > limit:
+        if apart.min() > limit:
             raise InputError(
-                f"the root lies {apart[row]:.1f} {grid.unit} from the nearest tree, at most "
+                f"the root lies {apart.min():.1f} {grid.unit} from the nearest tree, at most "
                 f"{limit:.1f} are allowed; give a point on the neuron"
             )
+        # A whole neuron within reach is meant rather than a fragment that happens to be nearer; the
+        # only one there is also beyond, where what lies at the root is no more than a scrap.
+        whole = np.where(neuron, apart, np.inf)
+        scrap = length[forest.tree_of[apart.argmin()]] < _SCRAP * length.max()
+        near = whole.min() <= limit or (alone and scrap)
+        row = int(whole.argmin() if near else apart.argmin())
         rows.append(_centre(forest, row, somas))
     if len(set(rows)) < len(rows):
         raise InputError("two roots are at the same place of a tree; give one for each neuron")

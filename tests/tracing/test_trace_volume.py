@@ -252,6 +252,22 @@ def test_root_asked_for_chooses_the_neuron_and_the_end():
     assert np.linalg.norm(tree.point_zyx[tree.roots[0]] - (15, 40, 80)) < 3.0
 
 
+def test_root_on_a_scrap_of_the_only_neuron_is_a_root_of_that_neuron():
+    """A faint stretch of 90 voxels parts 6 voxels of its axon from the rest."""
+    stack = drawn(polyline((10, 12, 120), (10, 12, 320)), (20, 24, 330))
+    stack |= drawn(polyline((10, 12, 22), (10, 12, 30)), stack.shape)
+    (tree,) = trace_volume(stack, Grid(), roots_zyx=np.array([10.0, 12.0, 20.0])).neurons
+    assert tree.length == pytest.approx(200, abs=4)
+    assert tree.point_zyx[tree.roots[0], 2] == pytest.approx(120, abs=2)
+
+
+def test_root_on_a_small_neuron_far_from_a_large_one_is_its_own():
+    stack = drawn(polyline((10, 12, 120), (10, 12, 320)), (20, 24, 330))
+    stack |= drawn(polyline((10, 12, 10), (10, 12, 30)), stack.shape)
+    (tree,) = trace_volume(stack, Grid(), roots_zyx=np.array([10.0, 12.0, 8.0])).neurons
+    assert tree.length == pytest.approx(20, abs=3)
+
+
 def test_root_far_from_every_tree_is_refused_with_the_distance():
     stack = drawn(polyline((5, 5, 5), (5, 5, 60)), (12, 120, 66))
     with pytest.raises(InputError, match=r"10\d\.\d voxel"):
