@@ -10,10 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from neurorecon.cli import (
+    convert,
     distill,
     evaluate,
     info,
     models,
+    run,
     segment,
     simulate,
     trace,
@@ -71,9 +73,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("run", cls=ConfiguredCommand)(run.run)
 app.command("segment", cls=ConfiguredCommand)(segment.segment)
 app.command("trace", cls=PointCommand)(trace.trace)
 app.command("evaluate", cls=ConfiguredCommand)(evaluate.evaluate)
+app.command("convert", cls=ConfiguredCommand)(convert.convert)
 app.command("view", cls=ConfiguredCommand)(view.view)
 app.command("train", cls=ConfiguredCommand)(train.train)
 app.command("distill", cls=ConfiguredCommand)(distill.distill)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cache
@@ -47,9 +46,10 @@ class ConfiguredCommand(TyperCommand):
             refuse_existing(target, bool(ctx.params.get("overwrite")))
         result = super().invoke(ctx)
         if target is not None:
-            write_options(
-                target, {ctx.info_name: options_of(ctx)}, bool(ctx.params.get("overwrite"))
-            )
+            from neurorecon.io.tomlfile import write_toml
+
+            tables = {ctx.info_name: options_of(ctx)}
+            write_toml(target, tables, command_line(), bool(ctx.params.get("overwrite")))
         return result
 
 
@@ -63,19 +63,11 @@ def options_of(context: Any) -> dict[str, Any]:
     return found
 
 
-def write_options(
-    path: Path, tables: Mapping[str, Mapping[str, Any]], overwrite: bool = False
-) -> None:
-    """Write options as `--config` reads them; a comment tells the command line of this run."""
-    import tomli_w
-
+def command_line() -> str:
+    """What was typed, for a comment."""
     from neurorecon import __version__
-    from neurorecon.io.atomic import atomic_output
 
-    command = shlex.join(["neurorecon", *sys.argv[1:]]).encode(errors="replace").decode()
-    head = f"# neurorecon {__version__}: {' '.join(command.splitlines())}\n"
-    with atomic_output(path, overwrite) as temporary:
-        temporary.write_text(head + tomli_w.dumps(tables), encoding="utf-8")
+    return f"neurorecon {__version__}: {shlex.join(['neurorecon', *sys.argv[1:]])}"
 
 
 def read_config(path: Path, commands: Mapping[str, Any]) -> Tables:
@@ -85,7 +77,9 @@ def read_config(path: Path, commands: Mapping[str, Any]) -> Tables:
 
     Raises InputError where it cannot be read, or holds what no command takes.
     """
-    content = _parsed(path)
+    from neurorecon.io.tomlfile import read_toml
+
+    content = read_toml(path)
     options = {name: _options(command) for name, command in commands.items()}
     tables: Tables = {name: {} for name in commands}
     shared = {key: value for key, value in content.items() if not isinstance(value, dict)}
@@ -108,19 +102,6 @@ def read_config(path: Path, commands: Mapping[str, Any]) -> Tables:
             option = options[name][_dashed(key)]
             tables[name][option.name] = _value(path, f"[{name}] {key}", value, option)
     return tables
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"--config {path} does not exist; check the name") from error
-    except IsADirectoryError as error:
-        raise InputError(f"--config {path} is a directory; give a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            f"--config {path} is not TOML ({error}); write option = value lines, text in quotes"
-        ) from error
 
 
 def _refuse(path: Path, problem: str, name: str, known: Iterable[str]) -> None:

@@ -90,12 +90,26 @@ def test_existing_preview_stops_the_run_before_anything_is_written(tmp_path):
     assert not out.exists()
 
 
-def test_leftover_of_an_earlier_run_is_pointed_out(tmp_path):
+def test_further_neurons_of_an_earlier_run_go_when_it_is_overwritten(tmp_path):
+    """They would be taken for this run's. What neurorecon did not write stays, and is named."""
+    out, fewer = tmp_path / "a.swc", segmentation(tmp_path / "b_seg.tif", LONG)
+    more = segmentation(tmp_path / "a_seg.tif", LONG, SHORT)
+    assert run(more, "--out", out, "--keep-fragments").exit_code == 0
+    (tmp_path / "a_3.swc").write_text("1 0 0 0 0 1 -1\n")
+    result = run(fewer, "--out", out, "--overwrite")
+    assert result.exit_code == 0
+    assert not (tmp_path / "a_2.swc").exists()
+    assert (tmp_path / "a_3.swc").exists()
+    assert "removed" in result.stderr and "a_2.swc" in result.stderr and "a_3.swc" in result.stderr
+
+
+def test_further_neurons_of_an_earlier_run_are_named_otherwise(tmp_path):
     stack, out = segmentation(tmp_path / "a_seg.tif", LONG), tmp_path / "a.swc"
-    (tmp_path / "a_2.swc").write_text("old")
+    (tmp_path / "a_2.swc").write_text("# unit um\n1 0 0 0 0 1 -1\n")
     result = run(stack, "--out", out)
     assert result.exit_code == 0
     assert "a_2.swc" in result.stderr
+    assert (tmp_path / "a_2.swc").exists()
 
 
 def test_root_by_voxel_index_and_by_swc_point_agree(tmp_path):

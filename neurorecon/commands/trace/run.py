@@ -21,7 +21,7 @@ from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.doubts import read_verdicts, write_doubts
 from neurorecon.io.jsonfile import write_json
 from neurorecon.io.stack import open_stack
-from neurorecon.io.swc import write_swc
+from neurorecon.io.swc import read_swc_header, write_swc
 from neurorecon.tracing import TraceConfig, TraceResult, trace_volume
 from neurorecon.volume import Grid
 
@@ -140,12 +140,31 @@ def _write_trees(request: TraceRequest, result: TraceResult, grid: Grid, warn: S
         refuse_existing(path, request.overwrite)
     for path, neuron in zip(paths, result.neurons, strict=True):
         write_swc(path, neuron, grid, overwrite=request.overwrite)
-    # A file of an earlier run that had more neurons would be taken for one of this run.
-    stale = _numbered(request.out, len(paths) + 1)
-    if stale.exists():
-        found = _counted(len(paths), "tree")
-        warn(f"{stale} is from an earlier run: this one found {found}")
+    _clear_further(request, len(paths), warn)
     return paths
+
+
+def _clear_further(request: TraceRequest, found: int, warn: Say) -> None:
+    """Remove what an earlier run that found more neurons wrote: it would be taken for this one's.
+
+    Only with `--overwrite`, and only files that neurorecon wrote; others are named.
+    """
+    number = found + 1
+    while (path := _numbered(request.out, number)).exists():
+        known = {one.resolve() for one in (*request.inputs, *request.outputs)}
+        if request.overwrite and path.resolve() not in known and _is_ours(path):
+            path.unlink()
+            warn(f"removed {path}, of an earlier run: this one found {_counted(found, 'tree')}")
+        else:
+            warn(f"{path} is not of this run, which found {_counted(found, 'tree')}")
+        number += 1
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return read_swc_header(path).unit is not None
+    except InputError:
+        return False
 
 
 def _numbered(out: Path, number: int) -> Path:
