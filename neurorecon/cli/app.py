@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from neurorecon.cli import (
+    convert,
     distill,
     evaluate,
     info,
@@ -76,6 +77,7 @@ app.command("run", cls=ConfiguredCommand)(run.run)
 app.command("segment", cls=ConfiguredCommand)(segment.segment)
 app.command("trace", cls=PointCommand)(trace.trace)
 app.command("evaluate", cls=ConfiguredCommand)(evaluate.evaluate)
+app.command("convert", cls=ConfiguredCommand)(convert.convert)
 app.command("view", cls=ConfiguredCommand)(view.view)
 app.command("train", cls=ConfiguredCommand)(train.train)
 app.command("distill", cls=ConfiguredCommand)(distill.distill)

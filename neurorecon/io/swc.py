@@ -90,12 +90,17 @@ def read_swc(path: Path, unit: Unit = "voxel", orphans_are_roots: bool = False) 
 
 
 def write_swc(
-    path: Path, morphology: Morphology, grid: Grid | None = None, overwrite: bool = False
+    path: Path,
+    morphology: Morphology,
+    grid: Grid | None = None,
+    overwrite: bool = False,
+    says_unit: bool = True,
 ) -> None:
     """Write trees as SWC: ids 1..n, parents first, tree by tree; whole or not at all.
 
     grid: the stack's grid, for the header: voxel size, origin and where the size was found.
         Its unit must be the morphology's.
+    says_unit: False where nobody knows the unit, and the header must not pretend to.
 
     Coordinates keep four decimals, radii six digits.
 
@@ -122,15 +127,16 @@ def write_swc(
             temporary,
             table,
             fmt=["%d", "%d", "%.4f", "%.4f", "%.4f", "%.6g", "%d"],
-            header="\n".join(_headertext_lines(morphology.unit, grid)),
+            header="\n".join(_header_lines(morphology.unit if says_unit else None, grid)),
             comments="# ",
             encoding="utf-8",
         )
 
 
-def _headertext_lines(unit: Unit, grid: Grid | None) -> Iterator[str]:
+def _header_lines(unit: Unit | None, grid: Grid | None) -> Iterator[str]:
     yield f"written by neurorecon {__version__}"
-    yield f"unit {unit}"
+    if unit is not None:
+        yield f"unit {unit}"
     if grid is not None:
         yield "voxel_size_zyx " + " ".join(f"{size:.9g}" for size in grid.voxel_size_zyx)
         yield "origin_zyx " + " ".join(f"{start:.9g}" for start in grid.origin_zyx)

@@ -26,7 +26,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".jp2", ".j2k")
 SUFFIXES = (*_TIFF, *_PICTURES)
 _MOST_BYTES_PER_STORED = 100_000
 # Of Pillow's modes; all others hold bytes.
-_DTYPES = {"1": bool, "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
+_DTYPES = {"1": "?", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 _CURE = "give a folder of 2D slices of one size, or a pattern in quotes ('slices/*_ch0.tif')"
 
 
@@ -135,7 +135,7 @@ def _header(file: Path) -> _Slice:
             return _Slice((sizes["Y"], sizes["X"]), image.dtype, sizes.get("S", 1))
     with damage_reported(str(file)), _picture(file) as picture:
         width, height = picture.size
-        dtype = np.dtype(_DTYPES.get(picture.mode, np.uint8))
+        dtype = np.dtype(_DTYPES.get(picture.mode, "u1"))
         # The colours of a palette are no intensities.
         samples = 3 if picture.mode == "P" else len(picture.getbands())
         declared = width * height * dtype.itemsize * samples

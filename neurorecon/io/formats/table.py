@@ -149,7 +149,7 @@ WRITTEN = (
     ("SWC", ".swc", "trace, simulate, convert"),
     ("Neuroglancer precomputed skeletons", "a folder", "convert"),
     ("table of edges", ".csv", "convert"),
-    ("OME-TIFF, BigTIFF above 4 GB", ".tif", "segment, simulate, convert"),
+    ("OME-TIFF, BigTIFF above 4 GB", ".tif", "segment, simulate"),
 )
 
 # Longest first: `a.ome.tif` is `a`, not `a.ome`.

@@ -1,0 +1,170 @@
+"""`neurorecon convert`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurorecon.cli.console import note_line
+from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, SwcUnits
+from neurorecon.errors import InputError
+
+PLACE_PANEL = "Place (in this order)"
+SHAPE_PANEL = "Shape (in this order)"
+
+Triple = tuple[float, float, float]
+
+
+def convert(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE.swc...", help="Trees: one SWC file or several.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="What to write: .swc, .csv (a table of edges), or a folder (Neuroglancer's "
+            "precomputed skeletons; with --to swc or csv, a file for each input).",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="swc|csv|precomputed",
+            help="What to write, whatever the name of --out.",
+            show_default="by the name of --out",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+    swc_units: Annotated[
+        SwcUnits | None,
+        typer.Option(
+            help="Unit of files that do not say theirs.",
+            show_default="not said in the output either",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    voxel_size: Annotated[
+        Triple | None,
+        typer.Option(
+            metavar="Z Y X",
+            help="Coordinates are voxels of this size: they become µm.",
+            show_default="coordinates keep their unit",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    z_step: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="WAS IS",
+            help="The z step that the tree was traced with, and the true one.",
+            show_default=False,
+            rich_help_panel=PLACE_PANEL,
+        ),
+    ] = None,
+    scale: Annotated[
+        Triple,
+        typer.Option(
+            metavar="Z Y X",
+            help="Factors of the coordinates; radii get their geometric mean.",
+            rich_help_panel=PLACE_PANEL,
+        ),
+    ] = (1.0, 1.0, 1.0),
+    mirror: Annotated[
+        str,
+        typer.Option(
+            metavar="AXES",
+            help="Axes whose sign is reversed: x, zy, ...; --shift then moves the tree back.",
+            show_default="none",
+            rich_help_panel=PLACE_PANEL,
+        ),
+    ] = "",
+    shift: Annotated[
+        Triple,
+        typer.Option(
+            metavar="Z Y X",
+            help="Added to the coordinates, in the unit of the output.",
+            rich_help_panel=PLACE_PANEL,
+        ),
+    ] = (0.0, 0.0, 0.0),
+    join: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LENGTH",
+            help="Join pieces whose ends come this near to each other, in the unit of the output.",
+            show_default="pieces stay apart",
+            rich_help_panel=SHAPE_PANEL,
+        ),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LENGTH",
+            help="Smooth branches by a Gaussian of this standard deviation along them.",
+            show_default="not smoothed",
+            rich_help_panel=SHAPE_PANEL,
+        ),
+    ] = None,
+    resample: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LENGTH",
+            help="Place nodes this far apart along branches; ends, forks and cell bodies stay.",
+            show_default="nodes as they are",
+            rich_help_panel=SHAPE_PANEL,
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Repair SWC files, change them, write them as SWC, CSV or Neuroglancer skeletons.
+
+    What is wrong in a file is repaired and told: missing parents, rings, ids used twice, wrong
+    order, nodes at the place of their parent, radii of 0. Prints the files written.
+    """
+    for name, values, zero in (
+        ("--voxel-size", voxel_size, False),
+        ("--z-step", z_step, False),
+        ("--scale", scale, False),
+        ("--shift", shift, True),
+        ("--join", join, False),
+        ("--smooth", smooth, False),
+        ("--resample", resample, False),
+    ):
+        _refuse_bad_numbers(name, values, zero)
+    if set(mirror.lower()) - set("zyx"):
+        raise InputError(f"--mirror is {mirror!r}; give the letters of axes: x, y, z, xy, ...")
+
+    from neurorecon.commands.convert import ConvertRequest, To
+    from neurorecon.commands.convert import convert as run
+
+    if to is not None and to not in set(To):
+        raise InputError(f"--to is {to!r}; give {', '.join(To)}")
+    request = ConvertRequest(
+        inputs=tuple(files),
+        out=out,
+        to=None if to is None else To(to),
+        unit=None if swc_units is None else swc_units.value,
+        voxel_size_zyx=voxel_size,
+        z_step=z_step,
+        scale_zyx=scale,
+        mirror=mirror.lower(),
+        shift_zyx=shift,
+        join=join,
+        resample=resample,
+        smooth=smooth,
+        overwrite=overwrite,
+    )
+    for path in run(request, note_line):
+        typer.echo(path)
+
+
+def _refuse_bad_numbers(name: str, given: float | tuple[float, ...] | None, any_sign: bool) -> None:
+    values = given if isinstance(given, tuple) else () if given is None else (given,)
+    if not all(math.isfinite(value) and (any_sign or value > 0) for value in values):
+        listed = " ".join(f"{value:g}" for value in values)
+        kind = "finite numbers" if any_sign else "numbers above zero"
+        raise InputError(f"{name} {listed}: expected {kind}")

@@ -1,0 +1,233 @@
+"""SWC files repaired, changed as asked, and written in another form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from neurorecon.editing.branches import resampled, smoothed
+from neurorecon.editing.joining import join_pieces
+from neurorecon.editing.placing import placed
+from neurorecon.editing.repair import with_radii, without_repeats
+from neurorecon.errors import InputError
+from neurorecon.io.atomic import refuse_existing
+from neurorecon.io.edge_table import write_edge_table
+from neurorecon.io.precomputed import refuse_existing_skeletons, write_precomputed
+from neurorecon.io.swc import read_swc_header, write_swc
+from neurorecon.io.swc_repair import read_swc_repaired, told
+from neurorecon.morphology import Morphology
+from neurorecon.volume import Grid, Unit
+
+Triple = tuple[float, float, float]
+Say = Callable[[str], None]
+
+
+class To(StrEnum):
+    """What to write."""
+
+    swc = "swc"
+    csv = "csv"
+    precomputed = "precomputed"
+
+
+_BY_SUFFIX = {".swc": To.swc, ".csv": To.csv, "": To.precomputed, ".precomputed": To.precomputed}
+
+
+@dataclass(frozen=True)
+class ConvertRequest:
+    """What to convert, how to change it, and where to put it.
+
+    inputs: SWC files. out: a file, or a folder for several and for skeletons.
+    unit: of files that do not say theirs; None: it stays unsaid.
+    voxel_size_zyx: in µm; coordinates in voxels become micrometres.
+    z_step: the step that a tree was traced with, and the true one.
+    scale_zyx, mirror, shift_zyx: applied in this order, after the z step; lengths from here on are
+        in the unit of the output.
+    join, resample, smooth: limit of a gap, distance of nodes, length of smoothing; None: none.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    to: To | None = None
+    unit: Unit | None = None
+    voxel_size_zyx: Triple | None = None
+    z_step: tuple[float, float] | None = None
+    scale_zyx: Triple = (1.0, 1.0, 1.0)
+    mirror: str = ""
+    shift_zyx: Triple = (0.0, 0.0, 0.0)
+    join: float | None = None
+    resample: float | None = None
+    smooth: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """trees: of a file. grid: of the stack it was traced in, None where the file does not say.
+
+    unit: of the coordinates; None where nobody says it.
+    """
+
+    trees: Morphology
+    grid: Grid | None
+    unit: Unit | None
+
+
+def convert(request: ConvertRequest, note: Say) -> list[Path]:
+    """Convert all inputs, tell what was repaired, and return what was written.
+
+    Every output is checked before the first file is read. Errors as `read_swc_repaired` and the
+    writers raise them; InputError where skeletons lack micrometres.
+    """
+    to = request.to or _told_by(request.out)
+    targets = _targets(request, to)
+    made = []
+    for path in request.inputs:
+        tree, done = _converted(path, request)
+        note(f"{path}: {'; '.join(done)}")
+        made.append(tree)
+    if to == To.precomputed:
+        write_precomputed(request.out, _neurons(request.inputs, made), request.overwrite)
+        return [request.out]
+    for target, tree in zip(targets, made, strict=True):
+        _write(target, tree, to, request.overwrite)
+    return targets
+
+
+def _told_by(out: Path) -> To:
+    kind = _BY_SUFFIX.get(out.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"--out {out}: {out.suffix} says no format that is written; give a name in .swc or "
+            ".csv, a folder for Neuroglancer, or --to"
+        )
+    return kind
+
+
+def _targets(request: ConvertRequest, to: To) -> list[Path]:
+    """The files to write (none for skeletons), refused where they cannot be written."""
+    if to == To.precomputed:
+        refuse_existing_skeletons(request.out, request.overwrite)
+        return []
+    targets = [request.out]
+    if len(request.inputs) > 1 or request.out.is_dir():
+        if not request.out.is_dir():
+            raise InputError(
+                f"--out {request.out} must be a folder for {len(request.inputs)} files; create it "
+                "first (mkdir)"
+            )
+        targets = [request.out / f"{path.stem}.{to.value}" for path in request.inputs]
+        if again := [path for path in targets if targets.count(path) > 1]:
+            raise InputError(f"two outputs are called {again[0]}; rename one of the inputs")
+    sources = {path.resolve() for path in request.inputs}
+    for target in targets:
+        if target.resolve() in sources:
+            raise InputError(f"{target} is an input and would be replaced; choose another name")
+        refuse_existing(target, request.overwrite)
+    return targets
+
+
+def _converted(path: Path, request: ConvertRequest) -> tuple[_Tree, list[str]]:
+    """The trees of a file as they will be written, and what was found and done in words."""
+    header = read_swc_header(path)
+    unit = header.unit or request.unit
+    trees, repairs = read_swc_repaired(path, unit or "um")
+    trees, repeats = without_repeats(trees)
+    if repeats:
+        repairs.append(f"merged {told(repeats, 'node')} at the place of the parent into it")
+    trees, unknown = with_radii(trees)
+    if unknown:
+        repairs.append(f"{told(unknown, 'node')} without a radius: taken from the neighbours")
+    summary = f"{told(len(trees), 'node')}, {told(len(trees.roots), 'tree')}"
+    done = [summary, *(repairs or ["nothing to repair"])]
+    grid = None
+    if header.voxel_size_zyx is not None and unit is not None:
+        origin = header.origin_zyx or (0.0, 0.0, 0.0)
+        grid = Grid(header.voxel_size_zyx, origin, unit, "SWC header")
+    tree = _in_um(path, _Tree(trees, grid, unit), request)
+    tree = _placed(path, tree, request)
+    return _refined(tree, request, done), done
+
+
+def _in_um(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
+    if request.voxel_size_zyx is None:
+        return tree
+    if tree.unit == "um":
+        raise InputError(f"{path} is in µm already; leave --voxel-size out, or use --scale")
+    trees = replace(placed(tree.trees, request.voxel_size_zyx), unit="um")
+    origin = _origin_um(tree.grid, request.voxel_size_zyx)
+    return _Tree(trees, Grid(request.voxel_size_zyx, origin, "um", "--voxel-size"), "um")
+
+
+def _origin_um(grid: Grid | None, size_zyx: Triple) -> Triple:
+    """The origin of a grid in voxels, in µm."""
+    z, y, x = (0.0, 0.0, 0.0) if grid is None else grid.origin_zyx
+    return z * size_zyx[0], y * size_zyx[1], x * size_zyx[2]
+
+
+def _placed(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
+    """Put in its place; the header's grid follows a z step, and goes where it would mislead."""
+    trees, grid = tree.trees, tree.grid
+    if request.z_step is not None:
+        was, true = request.z_step
+        if grid is not None and abs(grid.voxel_size_zyx[0] - was) > 1e-3 * was:
+            raise InputError(
+                f"{path} was traced with a z step of {grid.voxel_size_zyx[0]:g}, not {was:g}; "
+                f"give --z-step {grid.voxel_size_zyx[0]:g} {true:g}"
+            )
+        # Calibre is measured across the neurite, mostly in the plane: it stays.
+        trees = replace(placed(trees, (true / was, 1.0, 1.0)), radius=trees.radius)
+        if grid is not None:
+            (_, dy, dx), (z, y, x) = grid.voxel_size_zyx, grid.origin_zyx
+            grid = replace(grid, voxel_size_zyx=(true, dy, dx), origin_zyx=(z * true / was, y, x))
+    scale, mirror, shift = request.scale_zyx, request.mirror, request.shift_zyx
+    if scale != (1.0, 1.0, 1.0) or mirror or shift != (0.0, 0.0, 0.0):
+        trees, grid = placed(trees, scale, mirror, shift), None
+    return _Tree(trees, grid, tree.unit)
+
+
+def _refined(tree: _Tree, request: ConvertRequest, done: list[str]) -> _Tree:
+    """Joined, smoothed and resampled; what was done is added to `done`."""
+    trees, unit = tree.trees, f" {'µm' if tree.unit == 'um' else tree.unit or ''}".rstrip()
+    if request.join is not None:
+        trees, joining = join_pieces(trees, request.join)
+        trees, _ = without_repeats(trees)  # pieces that touch share a place
+        longest = f", the longest {max(joining.gaps):.3g}{unit}" if joining.gaps else ""
+        done.append(
+            f"{told(len(joining.gaps), 'gap')} joined{longest}; {told(joining.trees, 'tree')} now"
+        )
+    if request.smooth is not None:
+        before = trees.length
+        trees = smoothed(trees, request.smooth)
+        done.append(f"smoothed: length {before:.6g} to {trees.length:.6g}{unit}")
+    if request.resample is not None:
+        before = len(trees)
+        trees = resampled(trees, request.resample)
+        done.append(f"resampled: {before:,} to {told(len(trees), 'node')}")
+    return replace(tree, trees=trees)
+
+
+def _write(target: Path, tree: _Tree, to: To, overwrite: bool) -> None:
+    if to == To.csv:
+        write_edge_table(target, tree.trees, tree.unit or "", overwrite)
+        return
+    write_swc(target, tree.trees, tree.grid, overwrite, says_unit=tree.unit is not None)
+
+
+def _neurons(paths: Sequence[Path], made: Sequence[_Tree]) -> dict[int, tuple[str, Morphology]]:
+    """Name and trees of each segment id: the files' own names where these are numbers."""
+    for path, tree in zip(paths, made, strict=True):
+        if tree.unit != "um":
+            found = "is in voxels" if tree.unit == "voxel" else "does not say its unit"
+            raise InputError(
+                f"{path} {found}, and Neuroglancer needs nanometres; give --voxel-size Z Y X in µm"
+                + ("" if tree.unit else ", or --swc-units um if it is in µm")
+            )
+    stems = [path.stem for path in paths]
+    numbers = [int(stem) for stem in stems if stem.isascii() and stem.isdigit()]
+    numbered = len(set(numbers)) == len(paths) and all(0 < each < 2**64 for each in numbers)
+    ids = numbers if numbered else range(1, len(paths) + 1)
+    trees = (tree.trees for tree in made)
+    return dict(zip(ids, zip(stems, trees, strict=True), strict=True))

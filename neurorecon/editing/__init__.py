@@ -1,0 +1,1 @@
+"""Trees made whole and put in their place: repair, joining, resampling, smoothing, shifting."""
