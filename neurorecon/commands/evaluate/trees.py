@@ -95,7 +95,19 @@ def evaluate_trees(
     paths = [*tests, *golds]
     headers = [read_swc_header(path) for path in paths]
     trees, grid = read_trees(paths, headers, config)
-    test, gold = joined(trees[: len(tests)]), joined(trees[len(tests) :])
+    doubt = doubts(paths, headers, config)
+    return score_trees(trees[: len(tests)], trees[len(tests) :], grid, config, doubt)
+
+
+def score_trees(
+    tests: Sequence[Morphology],
+    golds: Sequence[Morphology],
+    grid: Grid,
+    config: EvaluateConfig,
+    doubt: str = "",
+) -> TreeEvaluation:
+    """The same of trees in memory, all in one unit: in voxels of the grid where these are known."""
+    test, gold = joined(tests), joined(golds)
     limits = config.scoring
     slow = config.slow
     if slow is None:
@@ -109,16 +121,10 @@ def evaluate_trees(
             test, gold, SubstantialScoring(limits.substantial, limits.step)
         ),
         critical=compare_critical_nodes(test, gold, limits.match_radius),
-        runs=runs_in_trees(
-            trees[len(tests) :],
-            trees[: len(tests)],
-            limits.tolerance,
-            limits.step,
-            limits.match_radius,
-        ),
+        runs=runs_in_trees(golds, tests, limits.tolerance, limits.step, limits.match_radius),
         morphometry=compare_morphometry(in_um(test, grid), in_um(gold, grid)),
         slow=_slow_scores(test, gold, grid) if slow else None,
-        doubt=doubts(paths, headers, config),
+        doubt=doubt,
     )
 
 

@@ -1,0 +1,129 @@
+"""A neuron in Python, and its ways in and out: SWC files, pandas, navis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurorecon.errors import InputError
+from neurorecon.io.swc import read_swc, read_swc_header, write_swc
+from neurorecon.morphology import Morphology
+from neurorecon.volume import Grid, Unit
+
+if TYPE_CHECKING:
+    from navis import TreeNeuron
+    from pandas import DataFrame
+
+_COLUMNS = ("node_id", "type", "x", "y", "z", "radius", "parent_id")
+
+
+@dataclass(frozen=True)
+class Neuron(Morphology):
+    """One or more rooted trees, as an SWC file holds them.
+
+    point_zyx: (n, 3) in `unit`, axes z, y, x as in arrays. radius: (n,), 0 or less where unknown.
+    parent: (n,) row of the parent, -1 for a root. kind: (n,) SWC type.
+    unit: "um" or "voxel". grid: voxel size and origin of the stack it was traced in, if known.
+
+    `length`, `roots`, `forks`, `tips`, `edges` and `edge_length` are there, too.
+    """
+
+    grid: Grid | None = None
+
+    @classmethod
+    def of(cls, morphology: Morphology, grid: Grid | None = None) -> Neuron:
+        """A neuron of the same nodes."""
+        parts = morphology.point_zyx, morphology.radius, morphology.parent, morphology.kind
+        return cls(*parts, morphology.unit, grid)
+
+    @classmethod
+    def read(cls, path: str | Path, unit: Unit = "voxel") -> Neuron:
+        """The trees of an SWC file.
+
+        unit: of its coordinates where the file does not say it.
+
+        Raises InputError for a file that cannot be read or has no meaning, with line and cure.
+        """
+        header = read_swc_header(Path(path))
+        grid = None
+        if header.voxel_size_zyx is not None:
+            origin = header.origin_zyx or (0.0, 0.0, 0.0)
+            grid = Grid(header.voxel_size_zyx, origin, header.unit or unit, str(path))
+        return cls.of(read_swc(Path(path), unit), grid)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write an SWC file that says its unit.
+
+        Raises InputError for an output that exists or cannot be written, ValueError where a radius
+        is unknown.
+        """
+        write_swc(Path(path), self, self.grid, overwrite)
+
+    def to_pandas(self) -> DataFrame:
+        """The rows of an SWC file: node_id, type, x, y, z, radius, parent_id (ids from 1, root -1).
+
+        `attrs["unit"]` is the unit.
+        """
+        import pandas as pd
+
+        z, y, x = self.point_zyx.T
+        parent = np.where(self.parent < 0, -1, self.parent + 1)
+        ids = np.arange(1, len(self) + 1)
+        columns = (ids, self.kind, x, y, z, self.radius, parent)
+        table = pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
+        table.attrs["unit"] = self.unit
+        return table
+
+    @classmethod
+    def from_pandas(cls, table: DataFrame, unit: Unit | None = None) -> Neuron:
+        """A neuron of such a table; rows and ids in any order.
+
+        unit: None: `attrs["unit"]`, or else voxels.
+
+        Raises InputError for a missing column, parent or type.
+        """
+        if missing := [name for name in _COLUMNS if name not in table]:
+            raise InputError(f"the table has no column {', '.join(missing)}; rename its columns")
+        ids = table["node_id"].to_numpy(np.int64)
+        row = {node: number for number, node in enumerate(ids.tolist())}
+        parents = table["parent_id"].to_numpy(np.int64).tolist()
+        if lost := [each for each in parents if each >= 0 and each not in row]:
+            raise InputError(
+                f"parent {lost[0]} is not in the table; give its row, or -1 for a root"
+            )
+        return cls(
+            table[["z", "y", "x"]].to_numpy(np.float64),
+            table["radius"].to_numpy(np.float64),
+            np.array([row.get(each, -1) for each in parents], np.int64),
+            table["type"].to_numpy(np.int64),
+            unit or table.attrs.get("unit", "voxel"),
+        )
+
+    def to_navis(self, name: str | None = None) -> TreeNeuron:
+        """A navis.TreeNeuron with the same nodes and, where it is µm, the unit."""
+        import navis
+
+        table = self.to_pandas().rename(columns={"type": "label"})
+        units = "1 micrometer" if self.unit == "um" else None
+        return navis.TreeNeuron(table, units=units, name=name)
+
+    @classmethod
+    def from_navis(cls, neuron: TreeNeuron) -> Neuron:
+        """A neuron in µm where navis knows the unit, in voxels otherwise.
+
+        Types are kept where they are numbers; radii that navis does not know become 0.
+        """
+        unit: Unit = "voxel"
+        units: Any = neuron.units
+        if units is not None and not units.dimensionless:
+            neuron, unit = neuron.convert_units("um"), "um"
+        table = neuron.nodes.assign(type=0)
+        if "label" in table:
+            table["type"] = [
+                int(each) if str(each).isdigit() else 0 for each in table["label"].tolist()
+            ]
+        table["radius"] = table["radius"].fillna(0.0).clip(lower=0.0) if "radius" in table else 0.0
+        return cls.from_pandas(table, unit)

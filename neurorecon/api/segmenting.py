@@ -1,0 +1,79 @@
+"""`neurorecon.segment`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurorecon.api.stacks import Log, VoxelSize, triple, write_array
+from neurorecon.commands.segment import SegmentRequest
+from neurorecon.commands.segment import segment as run
+from neurorecon.io.stack import read_volume
+
+
+def segment(
+    array: ArrayLike,
+    *,
+    voxel_size_um: float | VoxelSize | None = None,
+    model: str | Path = "default",
+    invert: bool = False,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    batch_size: int | None = None,
+    overlap: float = 0.25,
+    tta: bool = False,
+    on_progress: Callable[[float], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Mark the neurites of a raw stack, as `neurorecon segment` does.
+
+    array: (Z, Y, X) real numbers.
+    voxel_size_um: along z, y and x, or one number for all.
+    model: a shipped model's name, or a file that `train` wrote.
+    invert: neurites are dark on a bright background.
+    batch_size: windows at once; None: chosen by device. overlap: least share of a window that its
+        neighbour covers too.
+    tta: average over the mirror images of every window.
+    on_progress: told the share that is done, from 0 to 1.
+
+    Returns the probability of neurite (Z, Y, X), 255 = certain.
+
+    Raises InputError for what cannot be segmented, NeuroreconError where the work fails.
+    """
+
+    @contextmanager
+    def progress(total: int) -> Iterator[Callable[[int], None]]:
+        done = 0
+
+        def advance(voxels: int) -> None:
+            nonlocal done
+            done += voxels
+            if on_progress is not None:
+                on_progress(done / total)
+
+        yield advance
+
+    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
+        folder = Path(name)
+        request = SegmentRequest(
+            stack=write_array(folder / "stack.tif", array),
+            target=folder / "probability.tif",
+            model=str(model),
+            voxel_size_zyx_um=triple(voxel_size_um) or (1.0, 1.0, 1.0),
+            channel=None,
+            invert=invert,
+            roi=None,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            overlap=overlap,
+            overwrite=False,
+            tta=tta,
+        )
+        run(request, Log.warning, progress)
+        return read_volume(folder / "probability.tif", allow_uniform=True).array

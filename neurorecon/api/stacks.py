@@ -1,0 +1,65 @@
+"""Arrays as the commands take them: files in a temporary folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import ArrayLike, NDArray
+
+from neurorecon.errors import InputError
+from neurorecon.io.address import in_dataset
+from neurorecon.io.stack import read_volume
+
+VoxelSize = tuple[float, float, float]
+Log = logging.getLogger("neurorecon")
+
+
+def read_stack(
+    path: str | Path, *, channel: int | None = None, dataset: str | None = None
+) -> tuple[NDArray[Any], VoxelSize | None]:
+    """One channel of a stack in any format that the commands read, and its voxel size.
+
+    channel: counted from 0; needed where there are several.
+    dataset: in an HDF5 or Zarr file that holds several.
+
+    Returns the voxels (Z, Y, X), and the distance of their centres in µm along z, y and x, None
+    where the file does not tell it.
+
+    Raises InputError for what is no such stack, with what to do about it.
+    """
+    volume = read_volume(in_dataset(Path(path), dataset), channel=channel, allow_uniform=True)
+    return volume.array, volume.grid.voxel_size_zyx if volume.grid.unit == "um" else None
+
+
+def triple(voxel_size_um: float | VoxelSize | None) -> VoxelSize | None:
+    """A voxel size along z, y and x, from one number where all are alike.
+
+    Raises InputError for what is not above 0.
+    """
+    if voxel_size_um is None:
+        return None
+    sizes = np.asarray(voxel_size_um, np.float64)
+    if sizes.shape not in ((), (3,)) or not (np.isfinite(sizes) & (sizes > 0)).all():
+        raise InputError(
+            f"voxel_size_um is {voxel_size_um!r}; give one number, or three for z, y, x, in µm"
+        )
+    z, y, x = (float(size) for size in np.broadcast_to(sizes, 3))
+    return z, y, x
+
+
+def write_array(path: Path, array: ArrayLike) -> Path:
+    """The array as a file that `read_volume` reads as it is; InputError where it is no stack."""
+    voxels = np.asarray(array)
+    if voxels.dtype == bool:
+        voxels = voxels.astype(np.uint8) * np.uint8(255)
+    if voxels.ndim != 3 or voxels.dtype.kind not in "uif" or not voxels.size:
+        raise InputError(
+            f"an array of shape {voxels.shape} and type {voxels.dtype} is no stack; give real "
+            "numbers with the axes z, y, x"
+        )
+    tifffile.imwrite(path, voxels, photometric="minisblack", metadata={"axes": "ZYX"})
+    return path

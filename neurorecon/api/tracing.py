@@ -1,0 +1,71 @@
+"""`neurorecon.trace`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from numpy.typing import ArrayLike
+
+from neurorecon.api.neuron import Neuron
+from neurorecon.api.stacks import Log, VoxelSize, triple, write_array
+from neurorecon.commands.trace import TraceRequest
+from neurorecon.commands.trace import trace as run
+from neurorecon.segmentation.reading import Reading
+from neurorecon.tracing import TraceConfig
+
+
+def trace(
+    segmentation: ArrayLike,
+    *,
+    voxel_size_um: float | VoxelSize | None = None,
+    image: ArrayLike | None = None,
+    values: Literal["auto", "probability", "mask", "raw"] = "auto",
+    invert: bool | None = None,
+    roots: Sequence[tuple[float, float, float]] = (),
+    threshold: float = 0.5,
+    somas: Literal["auto"] | int = "auto",
+    max_gap: float | None = None,
+    min_length: float | None = None,
+    min_branch: float | None = None,
+    keep_fragments: bool = False,
+) -> list[Neuron]:
+    """Trace the neurons of a segmentation, as `neurorecon trace` does; the largest comes first.
+
+    segmentation: (Z, Y, X) probabilities (uint8, uint16, or floats from 0 to 1), a mask, or raw
+        intensities, which a classical filter then segments.
+    voxel_size_um: along z, y and x, or one number for all. Where it is given, neurons and all
+        lengths are in µm, else in voxels.
+    image: (Z, Y, X) the raw stack, as evidence in gaps.
+    values: what those of `segmentation` mean; auto: told from them (and logged).
+    invert: neurites are dark in the raw stack; None: told from its values.
+    roots: voxel indices (z, y, x); one neuron for each, rooted there, and no others.
+    threshold: probability from which a voxel is neurite.
+    somas: cell bodies to look for. max_gap, min_length, min_branch, keep_fragments: as the options
+        of these names.
+
+    Raises InputError for what cannot be traced, NeuroreconError where nothing is found.
+    """
+    config = TraceConfig(
+        threshold=threshold,
+        somas=somas,
+        max_gap=max_gap,
+        min_length=min_length,
+        min_branch=min_branch,
+        keep_fragments=keep_fragments,
+    )
+    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
+        folder = Path(name)
+        request = TraceRequest(
+            source=write_array(folder / "segmentation.tif", segmentation),
+            out=folder / "neuron.swc",
+            config=config,
+            voxel_size_zyx=triple(voxel_size_um),
+            reading=None if values == "auto" else Reading(values),
+            invert=invert,
+            roots_zyx=tuple(roots),
+            image=None if image is None else write_array(folder / "image.tif", image),
+        )
+        return [Neuron.read(path) for path in run(request, Log.warning, Log.info)]

@@ -1,0 +1,171 @@
+"""`import neurorecon as nr`: the commands for Python, and a neuron's ways in and out."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import navis
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from scipy.ndimage import gaussian_filter
+from typer.testing import CliRunner
+
+import neurorecon as nr
+from neurorecon.cli.app import app
+from neurorecon.geometry import tree_distance
+
+SIZE = (2.0, 1.0, 1.0)
+
+
+def tree(*points_zyx, unit="um", parent=None):
+    points = np.asarray(points_zyx, float)
+    count = len(points)
+    parents = np.arange(count) - 1 if parent is None else np.asarray(parent)
+    kinds = np.array([1, *[3] * (count - 1)])
+    return nr.Neuron(points, np.full(count, 1.5), parents, kinds, unit)
+
+
+FORKED = tree((8, 10, 8), (16, 20, 30), (12, 40, 60), (30, 12, 50), parent=[-1, 0, 1, 1])
+
+
+@pytest.fixture(scope="module")
+def stack():
+    distance = tree_distance(FORKED, FORKED.radius, (20, 50, 70), SIZE, reach=4.0)
+    bright = gaussian_filter(np.where(distance < 0, 120.0, 0.0), 0.7)
+    return np.random.default_rng(1).normal(15 + bright, 3).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def probability(stack):
+    return nr.segment(stack, voxel_size_um=SIZE)
+
+
+def test_from_a_stack_to_scores(stack, probability):
+    assert probability.shape == stack.shape
+    assert probability.dtype == np.uint8
+    [neuron] = nr.trace(probability, voxel_size_um=SIZE, image=stack)
+    assert neuron.unit == "um"
+    assert neuron.grid.voxel_size_zyx == SIZE
+    scores = nr.evaluate(neuron, FORKED, voxel_size_um=SIZE)
+    assert scores["length_f1"] > 0.9
+    assert scores["gold_tips"] == 3
+    assert nr.evaluate(neuron, FORKED)["length_f1"] == scores["length_f1"]  # the neuron knows it
+
+
+def test_the_result_is_that_of_the_command(stack, probability, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", stack)
+    size = ["--voxel-size", *map(str, SIZE)]
+    for command in (
+        ["segment", tmp_path / "a.tif", *size, "--out", tmp_path / "p.tif"],
+        ["trace", tmp_path / "p.tif", "--out", tmp_path / "a.swc"],
+    ):
+        assert CliRunner().invoke(app, list(map(str, command))).exit_code == 0
+    array, voxel_size = nr.read_stack(tmp_path / "p.tif")
+    assert voxel_size == pytest.approx(SIZE)
+    assert np.array_equal(array, probability)
+    [neuron] = nr.trace(probability, voxel_size_um=SIZE)
+    assert np.array_equal(neuron.point_zyx, nr.Neuron.read(tmp_path / "a.swc").point_zyx)
+
+
+def test_progress_is_told(stack):
+    told = []
+    nr.segment(stack[:16, :32, :32], on_progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+
+
+def test_options_reach_the_tracing(probability):
+    root = (15, 12, 50)
+    [neuron] = nr.trace(probability, roots=[root], threshold=0.3, min_branch=2.0)
+    assert neuron.unit == "voxel"
+    assert np.linalg.norm(neuron.point_zyx[neuron.roots[0]] - root) < 5
+    with pytest.raises(nr.NeuroreconError):
+        nr.trace(np.zeros((5, 6, 7), np.uint8), values="probability")
+
+
+def test_stacks_are_scored_as_masks():
+    gold = np.zeros((9, 10, 11), bool)
+    gold[4, 5, 2:9] = True
+    assert nr.evaluate(gold, gold)["dice"] == 1
+    half = gold.copy()
+    half[..., 5:] = False
+    scores = nr.evaluate(half, gold, voxel_size_um=2.0)
+    assert scores["dice"] == pytest.approx(2 * 3 / (3 + 7))
+    assert (scores["unit"], scores["precision"]) == ("um", 1)
+    line = tree((4, 5, 2), (4, 5, 8), unit="voxel")
+    assert nr.evaluate(gold, line)["recall"] < 1
+    with pytest.raises(nr.InputError, match="test"):
+        nr.evaluate(line, gold)
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        (lambda: nr.segment(np.zeros((5, 6), np.uint8)), "z, y, x"),
+        (lambda: nr.trace(np.zeros((5, 6, 7), complex)), "complex"),
+        (lambda: nr.trace(np.zeros((5, 6, 7)), voxel_size_um=(1, 2)), "voxel_size_um"),
+        (lambda: nr.segment(np.zeros((5, 6, 7)), voxel_size_um=-1), "voxel_size_um"),
+        (lambda: nr.evaluate(FORKED, replace(FORKED, unit="voxel")), "voxel_size_um"),
+        (lambda: nr.Neuron.from_pandas(pd.DataFrame({"x": [1.0]})), "node_id"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_with_its_cure(call, found):
+    with pytest.raises(nr.InputError, match=found):
+        call()
+
+
+def same(one, other):
+    assert one.unit == other.unit
+    for name in ("point_zyx", "radius", "parent", "kind"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name))
+    return True
+
+
+def test_swc_and_back(tmp_path):
+    FORKED.save(tmp_path / "a.swc")
+    assert same(nr.Neuron.read(tmp_path / "a.swc"), FORKED)
+    with pytest.raises(nr.InputError, match="exists"):
+        FORKED.save(tmp_path / "a.swc")
+
+
+def test_pandas_and_back():
+    table = FORKED.to_pandas()
+    assert list(table) == ["node_id", "type", "x", "y", "z", "radius", "parent_id"]
+    assert table.iloc[0].to_dict() == {
+        **{"node_id": 1, "type": 1, "x": 8, "y": 10, "z": 8, "radius": 1.5, "parent_id": -1},
+    }
+    assert same(nr.Neuron.from_pandas(table), FORKED)
+    shuffled = nr.Neuron.from_pandas(table.iloc[::-1])
+    assert shuffled.length == pytest.approx(FORKED.length)
+    with pytest.raises(nr.InputError, match="parent 2"):
+        nr.Neuron.from_pandas(table.drop(index=1))
+
+
+def test_navis_and_back():
+    theirs = FORKED.to_navis("cell")
+    assert isinstance(theirs, navis.TreeNeuron)
+    assert theirs.cable_length == pytest.approx(FORKED.length)
+    assert str(theirs.units) == "1 micrometer"
+    assert (theirs.n_branches, theirs.n_leafs, theirs.name) == (1, 2, "cell")
+    assert nr.Neuron.from_navis(theirs).length == pytest.approx(FORKED.length)
+    nanometres = theirs.convert_units("nm")
+    back = nr.Neuron.from_navis(nanometres)
+    assert back.length == pytest.approx(FORKED.length)
+    assert back.unit == "um"
+    assert nr.Neuron.from_navis(replace(FORKED, unit="voxel").to_navis()).unit == "voxel"
+
+
+def test_importing_it_is_light_and_its_names_are_stable():
+    code = "import neurorecon, sys; print(*sys.modules, neurorecon.__all__, dir(neurorecon))"
+    run = [sys.executable, "-c", code]
+    names = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert not {"numpy", "torch", "typer", "pandas", "importlib.metadata"} & set(names.split())
+    expected = ["Neuron", "NeuroreconError", "InputError", "__version__"]
+    for name in [*expected, "evaluate", "read_stack", "segment", "trace"]:
+        assert repr(name) in names
+        assert getattr(nr, name)
+    assert len(nr.__all__) == 8
+    with pytest.raises(AttributeError, match="nonesuch"):
+        nr.nonesuch  # noqa: B018
