@@ -23,6 +23,9 @@ _SKIP = 1.0, 1.0  # within as much of the meeting the tubes are one
 _SPAN = 10.0  # smallest voxel sizes beyond that, over which an arm shows its direction
 _STRAIGHT = 0.85  # cosine; turns of up to 30 degrees
 _CLEARER = 0.3  # by how much the second best pairing is less straight
+# Neurites that cross seldom do so through each other's middle; the branches of a fork do.
+_BESIDE = 0.5  # smallest voxel sizes between their lines
+_STRAIGHT_THROUGH = 0.97  # cosine where lines meet; turns of up to 14 degrees
 _NEARLY = 0.7  # cosine from which a meeting is worth a look
 _LONG = (
     10.0,
@@ -40,6 +43,7 @@ class _Meeting:
     inner: rows of its nodes. outer: (4,) rows of the arms' first nodes outside of it.
     pairs: positions of the arms that continue each other. cosine: how straight the bent one is.
     margin: by how much straighter than the next pairing.
+    beside: distance between the straight lines of the two neurites.
     """
 
     inner: NDArray[np.int64]
@@ -47,6 +51,12 @@ class _Meeting:
     pairs: tuple[tuple[int, int], tuple[int, int]]
     cosine: float
     margin: float
+    beside: float
+
+    def is_clear(self, smallest: float) -> bool:
+        """Whether the arms continue each other too well for branches of one neurite."""
+        least = _STRAIGHT if self.beside >= _BESIDE * smallest else _STRAIGHT_THROUGH
+        return self.cosine >= least and self.margin >= _CLEARER
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,7 @@ def parted(network: Network, voxel_size_zyx: NDArray[np.float64], verdicts: Verd
         name = doubt_id("crossing", point / voxel_size_zyx)
         verdict = verdicts.on(name)
         apart = _apart(rest, meeting)
-        clear = meeting.cosine >= _STRAIGHT and meeting.margin >= _CLEARER
-        clear = clear and (
+        clear = meeting.is_clear(smallest) and (
             _joined_elsewhere(apart, meeting) or _goes_on(network, meeting, smallest)
         )
         done = verdict == "accepted" or (clear and verdict is None)
@@ -134,8 +143,18 @@ def _meetings(network: Network, smallest: float) -> list[_Meeting]:
             continue
         taken[nodes] = taken[outer] = True
         pairs = _PAIRINGS[order[0]]
-        found.append(_Meeting(nodes, outer, pairs, float(best), float(best - next_best)))
+        beside = _between_lines(network.point_zyx[outer], pairs)
+        found.append(_Meeting(nodes, outer, pairs, float(best), float(best - next_best), beside))
     return found
+
+
+def _between_lines(
+    point: NDArray[np.float64], pairs: tuple[tuple[int, int], tuple[int, int]]
+) -> float:
+    """Distance between the lines through two pairs of the points (4, 3)."""
+    (a, b), (c, d) = pairs
+    across = np.cross(point[b] - point[a], point[d] - point[c])
+    return float(abs((point[c] - point[a]) @ across) / max(np.linalg.norm(across), 1e-12))
 
 
 def _clusters(network: Network, smallest: float) -> list[NDArray[np.int64]]:

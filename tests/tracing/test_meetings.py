@@ -223,3 +223,15 @@ def test_branches_are_listed_with_length_radius_and_probability():
             assert 0.8 <= branch.mean_probability < 0.95
         else:
             assert branch.mean_probability == pytest.approx(1.0)
+
+
+def test_a_fork_whose_branches_leave_on_both_sides_is_no_crossing():
+    """Two branches opposite each other, each 20 degrees off the other's line; all arms are long."""
+    trunk = polyline((12, 60, 5), (12, 60, 115))
+    turn = np.tan(np.radians(10.0))
+    up = polyline((12, 60, 60), (12, 110, 60 + 50 * turn))
+    down = polyline((12, 60, 60), (12, 10, 60 + 50 * turn))
+    stack = drawn(joined(trunk, up, down), (24, 120, 120))
+    result = trace_volume(stack, Grid(), TraceConfig(keep_fragments=True))
+    assert len(result.neurons) == 1 and not result.crossings
+    assert [doubt.kind for doubt in result.doubts] == ["crossing"]
