@@ -39,7 +39,7 @@ from ablation_rows import (
     STUDENTS,
     Row,
     build_network,
-    distilled_student,
+    distilled_encoder,
 )
 from ablation_scores import best_threshold, probability, score_mask, score_tree
 
@@ -234,7 +234,7 @@ class Bench:
     def _train(self, run: Run, row: Row) -> tuple[torch.nn.Module, float]:
         """The network with its averaged weights, and the seconds that it took."""
         torch.manual_seed(run.seed)
-        network = build_network(row, self.arguments, distilled_student)
+        network = build_network(row, self.arguments, distilled_encoder)
         config = TrainConfig(
             steps=run.steps,
             learning_rate=run.rate,

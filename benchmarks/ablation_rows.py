@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from neurorecon.commands.distill import open_unlabelled_stacks
+from neurorecon.commands.distill import open_unlabelled_stacks, take_encoder
 from neurorecon.config import TrainConfig
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.runtime import Compute, choose_device, choose_precision, prepared_cpu
@@ -35,17 +35,17 @@ class Split:
 FIXED = "fixed"
 NEEDS_ROOT = {"OP_2"}  # two neurons of equal size in the stack, one of them in the gold
 # Each fold of both families; a fold is validated on two stacks of the next one.
-_FOLDS = (
+FOLDS = (
     ("OP_5", "sensory_primary_I4_2", "mn1", "class1_sn23"),
     ("OP_2", "intra_in40_tail", "class1_sn92"),
     ("OP_8", "sensory_M4-1", "sensory_primary_M4-8"),
     ("OP_1", "intra_in40_body", "OP_3", "sensoryPrimaryIM3-1sn30"),
 )
-ALL_STACKS = tuple(name for fold in _FOLDS for name in fold)
+ALL_STACKS = tuple(name for fold in FOLDS for name in fold)
 
 
 def _fold(number: int) -> Split:
-    test, validation = _FOLDS[number], _FOLDS[(number + 1) % len(_FOLDS)][:2]
+    test, validation = FOLDS[number], FOLDS[(number + 1) % len(FOLDS)][:2]
     training = tuple(name for name in ALL_STACKS if name not in (*test, *validation))
     return Split(training, validation, test)
 
@@ -59,7 +59,7 @@ SPLITS = {
         validation=("OP_5", "sensory_primary_I4_2"),
         test=("OP_2", "OP_8", "intra_in40_tail", "sensory_M4-1", "class1_sn92"),
     ),
-    **{f"fold {number}": _fold(number) for number in range(len(_FOLDS))},
+    **{f"fold {number}": _fold(number) for number in range(len(FOLDS))},
 }  # fmt: skip
 DISTILLATION_STEPS = 1000
 STUDENT, CONVOLUTIONS, UNET = "student", "convolutions", "unet"
@@ -67,12 +67,16 @@ STUDENT, CONVOLUTIONS, UNET = "student", "convolutions", "unet"
 
 @dataclass(frozen=True)
 class Row:
-    """network: ours, or a control. distilled: whether features were distilled before training."""
+    """network: ours, or a control. distilled: whether features were distilled before training.
+
+    latent_tubes: whether features are mixed along deformable tubes.
+    """
 
     transfer: Transfer = "average"
     distilled: bool = False
     cldice: float = 0.0
     network: str = STUDENT
+    latent_tubes: bool = False
 
 
 # In the order in which they are run: what is claimed first.
@@ -81,8 +85,10 @@ ROWS = {
     "average": Row("average"),
     "convolutions only": Row(network=CONVOLUTIONS),
     "MONAI U-Net": Row(network=UNET),
-    "tubular": Row("tubular"),
     "average, distilled": Row("average", distilled=True),
+    "average, latent tubes": Row("average", latent_tubes=True),
+    "average, distilled, latent tubes": Row("average", distilled=True, latent_tubes=True),
+    "tubular": Row("tubular"),
     "center": Row("center"),
     "average, clDice": Row("average", cldice=0.5),
     "tubular, distilled": Row("tubular", distilled=True),
@@ -99,9 +105,14 @@ CONTROLS = tuple(name for name, row in ROWS.items() if row.network != STUDENT)
 class ConvolutionsOnly(Segmenter):
     """Our decoder without tokens."""
 
-    def _tokens(self, stack: Tensor) -> Tensor:
-        eighth = [n // 8 for n in stack.shape[2:]]
-        return stack.new_zeros(stack.shape[0], self.config.channels[3], *eighth)
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__(config)
+        self.encoder = _NoTokens()
+
+
+class _NoTokens(nn.Module):
+    def forward(self, stack: Tensor) -> Tensor:
+        return stack.new_zeros(stack.shape[0], StudentConfig().width, 1, 1, 1)
 
 
 class UNet(nn.Module):
@@ -133,14 +144,15 @@ def build_network(
         return ConvolutionsOnly(StudentConfig(depth=1))
     student = _transferred(row, arguments)
     if row.distilled:
-        student.encoder.load_state_dict(distilled(row, arguments))
+        student.load_state_dict(distilled(row, arguments))
     return student
 
 
 def _transferred(row: Row, arguments: argparse.Namespace) -> Segmenter:
     embedding = "tubular" if row.transfer == "tubular" else "patch"
     teacher = load_teacher(arguments.teacher, arguments.teacher_weights)
-    student = Segmenter(teacher.student_config(StudentConfig(embedding=embedding)))
+    config = StudentConfig(embedding=embedding, latent_tubes=row.latent_tubes)
+    student = Segmenter(teacher.student_config(config))
     transfer_weights(student.encoder, teacher.weights(), row.transfer)
     return student
 
@@ -163,17 +175,17 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
                 student.to(device), teacher, PatchSampler(stacks, config), compute
             )
             trainer = Trainer(task, config)
-            trainer.run(lambda step, figures: None)
-        weights = trainer.averaged_weights()
-        encoder = {
-            name.removeprefix("encoder."): tensor.cpu()
-            for name, tensor in weights.items()
-            if name.startswith("encoder.")
-        }
+            trainer.run(_print_similarity)
+        take_encoder(student, trainer.averaged_weights())
         file.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(encoder, file)
+        torch.save(student.encoder.cpu().state_dict(), file)
         torch.set_rng_state(state)
     return torch.load(file, weights_only=True)
+
+
+def _print_similarity(step: int, figures: dict[str, float]) -> None:
+    if step % 100 == 0:
+        print(f"distillation: step {step}, similarity {figures['similarity']:.3f}", flush=True)
 
 
 def _unlabelled(data: Path) -> Iterator[Path]:

@@ -98,7 +98,7 @@ def distill(
             help="Optimiser steps of feature distillation; 0 moves weights only.",
             rich_help_panel=COMPUTE_PANEL,
         ),
-    ] = 300,
+    ] = 1000,
     preset: Annotated[
         Preset | None,
         typer.Option(
@@ -108,6 +108,15 @@ def distill(
             rich_help_panel=COMPUTE_PANEL,
         ),
     ] = None,
+    latent_tubes: Annotated[
+        bool,
+        typer.Option(
+            "--latent-tubes",
+            help="Give the student deformable tubes between its features too: they join what "
+            "lies along a neurite, for a third more time.",
+            rich_help_panel=COMPUTE_PANEL,
+        ),
+    ] = False,
     batch_size: BatchCrops = 2,
     learning_rate: LearningRate = 1e-3,
     device: DeviceOption = Device.auto,
@@ -128,6 +137,7 @@ def distill(
         teacher_weights=teacher_weights,
         transfer=transfer.value,
         preset=preset.value if preset else None,
+        latent_tubes=latent_tubes,
         stacks=tuple(in_dataset(path, dataset) for each in patterns for path in _expand(each)),
         target=out,
         config=TrainConfig(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -48,12 +49,14 @@ class DistillRequest:
     teacher: a timm model's name; teacher_weights: a local file instead of the model hub.
     stacks: unlabelled; may be none where `config.steps` is 0 (weight transfer alone).
     preset: the student's size; None takes the one of the teacher's width.
+    latent_tubes: whether the student mixes its features along deformable tubes.
     """
 
     teacher: str
     teacher_weights: Path | None
     transfer: Transfer
     preset: Preset | None
+    latent_tubes: bool
     stacks: tuple[Path, ...]
     target: Path
     config: TrainConfig
@@ -80,11 +83,11 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
         with ExitStack() as files:
             stacks = open_unlabelled_stacks(request.stacks, files)
             sampler = PatchSampler(stacks, request.config)
-            task = DistillationTask(student.to(device), teacher, sampler, compute)
-            trainer = Trainer(task, request.config)
+            learner = copy.deepcopy(student).to(device)
+            trainer = Trainer(DistillationTask(learner, teacher, sampler, compute), request.config)
             with progress(request.config.steps, 0) as on_step:
                 trainer.run(lambda step, figures: on_step(step, _reported(figures)))
-        _take_encoder(student, trainer.averaged_weights())
+        take_encoder(student, trainer.averaged_weights())
     details = {
         "teacher": request.teacher,
         "teacher_weights_sha256": _digest(teacher.state_dict()),
@@ -102,7 +105,9 @@ def _student_config(request: DistillRequest, teacher: Teacher) -> StudentConfig:
     embedding: Embedding = "tubular" if request.transfer == "tubular" else "patch"
     widths: dict[int, Preset] = {StudentConfig.preset(name).width: name for name in PRESETS}
     preset = request.preset or widths.get(teacher.width, "tiny")
-    base = replace(StudentConfig.preset(preset), embedding=embedding)
+    base = replace(
+        StudentConfig.preset(preset), embedding=embedding, latent_tubes=request.latent_tubes
+    )
     if request.transfer == "scratch":
         return base
     fitting = teacher.student_config(base)
@@ -136,9 +141,9 @@ def _reported(figures: dict[str, float]) -> dict[str, float]:
     return {name: figures[name] for name in ("loss", "similarity")}
 
 
-def _take_encoder(student: Segmenter, weights: dict[str, torch.Tensor]) -> None:
-    """The averaged encoder of a distillation task; its projection head is not needed again."""
-    prefix = "encoder."
+def take_encoder(student: Segmenter, weights: dict[str, torch.Tensor]) -> None:
+    """The averaged encoder of a distillation task; what else was trained has served its purpose."""
+    prefix = "student.encoder."
     student.encoder.load_state_dict(
         {
             name.removeprefix(prefix): tensor

@@ -28,6 +28,7 @@ class StudentConfig:
         between neurites.
     embedding: how a token's voxels become a token: one inflated kernel (`patch`), or the same
         kernel along deformable tubes of three axes (`tubular`, for cubic tokens).
+    latent_tubes: whether features at quarter resolution are also mixed along deformable tubes.
     token_grid_zyx: the grid whose position embedding is stored; other windows interpolate it.
     channels: convolutional channels at full, half, quarter and eighth resolution; neurites are
         2-5 voxels wide, so a light path at full resolution must draw them.
@@ -41,6 +42,7 @@ class StudentConfig:
     norm_eps: float = 1e-6
     token_size_zyx: tuple[int, int, int] = (8, 8, 8)
     embedding: Embedding = "patch"
+    latent_tubes: bool = False
     token_grid_zyx: tuple[int, int, int] = (4, 8, 8)
     channels: tuple[int, int, int, int] = (8, 16, 32, 64)
 

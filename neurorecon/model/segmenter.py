@@ -20,6 +20,7 @@ from torch.nn import functional
 from neurorecon.errors import InputError
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.encoder import Encoder
+from neurorecon.model.latent_tubes import LatentTubes
 
 # Foreground is about 0.3 % of voxels: starting near "no neurite" spares the first hundred steps.
 INITIAL_LOGIT = -3.0
@@ -56,6 +57,7 @@ class Segmenter(nn.Module):
         self.level_eighth = _ConvPair(eighth, eighth)
         self.up_quarter = nn.ConvTranspose3d(eighth, quarter, 2, stride=2)
         self.merge_quarter = _ConvPair(quarter, quarter)
+        self.tubes = LatentTubes(quarter) if config.latent_tubes else nn.Identity()
         self.up_half = nn.ConvTranspose3d(quarter, half, 2, stride=2)
         self.merge_half = _ConvPair(half, half)
         self.up_full = nn.ConvTranspose3d(half, full, 2, stride=2)
@@ -70,25 +72,35 @@ class Segmenter(nn.Module):
         nn.init.constant_(self.head.bias, INITIAL_LOGIT)
 
     def forward(self, stack: Tensor) -> Tensor:
-        full = functional.silu(self.stem(stack))
-        half = self.level_half(self.down_half(full))
-        quarter = self.level_quarter(self.down_quarter(half))
-        eighth = self.down_eighth(quarter) + self._tokens(stack)
-        eighth = self.level_eighth(eighth)
-        quarter = self.merge_quarter(self.up_quarter(eighth) + quarter)
+        tokens = self.encoder(stack)
+        quarter, half, full = self.latent(stack, tokens)
         half = self.merge_half(self.up_half(quarter) + half)
         full = self.merge_full(self.up_full(half) + full)
         # A 1 x 1 x 1 convolution; as a matrix product its gradients take a tenth of the time.
         logits = functional.linear(full.movedim(1, -1), self.head.weight.flatten(1), self.head.bias)
         return logits.movedim(-1, 1)
 
-    def _tokens(self, stack: Tensor) -> Tensor:
+    def latent(self, stack: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at quarter resolution that know the tokens, and the skips at half and full.
+
+        tokens: what the encoder makes of `stack`.
+        """
+        full = functional.silu(self.stem(stack))
+        half = self.level_half(self.down_half(full))
+        quarter = self.level_quarter(self.down_quarter(half))
+        eighth = self.down_eighth(quarter)
+        eighth = self.level_eighth(eighth + self._projected(tokens, eighth.shape[2:]))
+        quarter = self.merge_quarter(self.up_quarter(eighth) + quarter)
+        return self.tubes(quarter), half, full
+
+    def _projected(self, tokens: Tensor, size_zyx: torch.Size) -> Tensor:
         """Tokens at an eighth of the resolution, whatever the token size."""
-        tokens = self.token_projection(self.encoder(stack))
-        size = tuple(n // 8 for n in stack.shape[2:])
-        if tokens.shape[2:] == size:
-            return tokens
-        return functional.interpolate(tokens, size=size, mode="trilinear", align_corners=False)
+        projected = self.token_projection(tokens)
+        if projected.shape[2:] == size_zyx:
+            return projected
+        return functional.interpolate(
+            projected, size=tuple(size_zyx), mode="trilinear", align_corners=False
+        )
 
 
 def size_multiple_zyx(config: StudentConfig) -> tuple[int, int, int]:

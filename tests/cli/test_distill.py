@@ -37,8 +37,10 @@ def _metadata(path: Path) -> dict:
 
 def test_without_steps_the_teachers_weights_move(tmp_path: Path, weights: Path) -> None:
     out = tmp_path / "student.safetensors"
-    result = _distill("--teacher", NAME, "--teacher-weights", weights, "--steps", 0, "--out", out)
+    teacher = ("--teacher", NAME, "--teacher-weights", weights)
+    result = _distill(*teacher, "--steps", 0, "--latent-tubes", "--out", out)
     assert result.exit_code == 0, result.stderr
+    assert "tubes.kernel" in load_file(out)
     assert result.stdout.strip() == str(out)
     student, teacher = load_file(out), load_file(weights)
     torch.testing.assert_close(
@@ -63,6 +65,12 @@ def test_several_stacks_after_one_option_or_a_quoted_glob_are_distilled(
     torch.testing.assert_close(first, second)
     moved = first["encoder.blocks.0.attn.qkv.weight"]
     assert not torch.equal(moved, load_file(weights)["blocks.0.attn.qkv.weight"])
+    # The convolutional path is left to `train`.
+    fresh = tmp_path / "fresh.safetensors"
+    assert _distill(*teacher[:4], "--steps", 0, "--out", fresh).exit_code == 0
+    torch.testing.assert_close(
+        first["merge_full.conv1.weight"], load_file(fresh)["merge_full.conv1.weight"]
+    )
 
 
 def test_a_distilled_student_can_be_trained(tmp_path: Path, weights: Path) -> None:

@@ -50,16 +50,19 @@ def _teacher() -> Teacher:
     return Teacher(vit)
 
 
-def test_distillation_pulls_tokens_toward_a_frozen_teacher() -> None:
+def test_distillation_pulls_features_toward_a_frozen_teacher() -> None:
     teacher = _teacher()
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     student = Segmenter(STUDENT)
-    tokens_before = student.encoder.patch_embed.weight.clone()
+    embedding, decoder = (
+        p.clone() for p in (student.encoder.patch_embed.weight, student.merge_quarter.conv2.weight)
+    )
     sampler = PatchSampler([replace(_bright_line(), label=None)], CONFIG)
     task = DistillationTask(student, teacher, sampler, CPU)
     similarity = _figures(Trainer(task, CONFIG), "similarity")
     assert np.mean(similarity[-5:]) > np.mean(similarity[:5]) + 0.1
-    assert not torch.equal(student.encoder.patch_embed.weight, tokens_before)
+    assert not torch.equal(student.encoder.patch_embed.weight, embedding)
+    assert not torch.equal(student.merge_quarter.conv2.weight, decoder)
     assert not teacher.vit.training
     torch.testing.assert_close(dict(teacher.state_dict()), before, rtol=0, atol=0)
 
