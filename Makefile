@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
+CLEAN := .venv-wheel
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check install --quiet
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test test-browser test-lowest wheel clean
+.PHONY: help demo test test-browser test-lowest docs pictures stress fuzz wheel check-wheel clean
 
 help:  ## List the targets.
 	@awk '/^[a-z-]+:.*## / {name = $$1; sub(/:.*/, "", name); sub(/.*## +/, ""); \
@@ -21,7 +22,8 @@ test: $(VENV)/develops  ## Lint, types, layers, tests (those of the report if th
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/coverage run -m pytest
+	@echo "lines of the package that the tests ran: $$($(BIN)/coverage report --format=total) %"
 	@found=$$($(BIN)/python tests/browser/browser.py) || echo "left out: tests/browser ($$found)"
 
 test-browser: $(VENV)/develops  ## The HTML report in a headless browser; fails without one.
@@ -30,11 +32,32 @@ test-browser: $(VENV)/develops  ## The HTML report in a headless browser; fails 
 test-lowest: $(LOWEST)/develops  ## The tests on the lowest versions that pyproject.toml allows.
 	$(LOWEST)/bin/pytest
 
+docs: $(VENV)/documents  ## Build the documentation: build/site/index.html. A warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+pictures: $(VENV)/develops  ## Draw the pictures of the documentation again: docs/images/.
+	$(BIN)/python docs/pictures.py
+
+stress: $(VENV)/develops check-wheel test-lowest  ## All cases of docs/reliability.md, and its table.
+	$(BIN)/python tests/robustness/stress.py
+
+SECONDS_EACH ?= 1800
+READERS ?= tiff zarr file swc model pairs verdicts
+fuzz: $(VENV)/develops  ## Random damage to each reader, half an hour each (SECONDS_EACH=1800).
+	for reader in $(READERS); do \
+	  $(BIN)/python tests/robustness/fuzz.py $$reader --seconds $(SECONDS_EACH) || exit 1; done
+
 wheel: $(VENV)/develops  ## Build dist/neurorecon-*.whl, models included.
 	$(BIN)/python -m hatchling build --target wheel
 
+check-wheel: wheel  ## The wheel in a clean environment: it segments and traces with its model.
+	rm -rf $(CLEAN) && $(PYTHON) -m venv $(CLEAN)
+	$(CLEAN)/bin/python $(PIP) dist/neurorecon-*.whl
+	$(CLEAN)/bin/python tests/wheel_check.py
+
 clean:  ## Remove environments, caches and everything built.
-	rm -rf $(VENV) $(LOWEST) dist demo_output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(CLEAN) dist build demo_output .coverage .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -53,6 +76,10 @@ $(VENV)/develops: pyproject.toml | $(VENV)/bin/python
 	@echo "installing neurorecon and its tools into $(VENV) (once; PyTorch is large)"
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/runs
+
+$(VENV)/documents: pyproject.toml | $(VENV)/develops
+	$(BIN)/python $(PIP) --editable '.[docs]'
+	@touch $@
 
 $(LOWEST)/develops: pyproject.toml constraints/lowest.txt | $(LOWEST)/bin/python
 	$(LOWEST)/bin/python $(PIP) --constraint constraints/lowest.txt --editable '.[dev]'

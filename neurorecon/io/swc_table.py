@@ -25,7 +25,8 @@ def read_table(path: Path) -> NDArray[np.float64]:
         _refuse_first_bad_row(path)
     finite = np.isfinite(table).all(axis=1)
     whole = [COLUMNS.index(name) for name in INTEGERS]
-    in_range = (np.abs(table[:, whole]) <= _LARGEST_ID) & (table[:, whole] % 1 == 0)
+    with np.errstate(invalid="ignore"):  # of infinity, which `finite` refuses
+        in_range = (np.abs(table[:, whole]) <= _LARGEST_ID) & (table[:, whole] % 1 == 0)
     if not (finite & in_range.all(axis=1) & (table[:, 0] >= 0)).all():
         _refuse_first_bad_row(path)
     return table

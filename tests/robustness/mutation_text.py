@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from random import Random
 
-from mutation import TEXTS, mutator
+from mutation import mutator
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -146,7 +146,7 @@ def a_verdict_that_is_none(path: Path, rng: Random) -> None:
     path.write_text(text.replace("accept", rng.choice(["perhaps", "2", "accept reject", "ja"])))
 
 
-@mutator(*TEXTS)
+@mutator("swc", "pairs", "cases")
 def zeros_in_the_text(path: Path, rng: Random) -> None:
     lines = path.read_text().splitlines()
     lines.insert(rng.randint(1, len(lines)), "\0" * rng.randint(1, 50))

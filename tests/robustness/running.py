@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 
 CPU_S = 10  # what a malformed input may cost
 PEAK_MIB = 1024  # beyond the imports
+_PYTHONS_OWN = re.compile(r"Traceback|\w(Warning|Error|Exception)\b")
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,14 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def refused_cleanly(outcome: Outcome) -> str | None:
-    """What is wrong with how an input was refused; None where nothing is."""
-    extra = [line for line in outcome.stderr.splitlines() if not line.startswith("neurorecon: ")]
+    """What is wrong with how an input was refused; None where nothing is.
+
+    Notes and warnings of ours may come before the one line, nothing of Python's own.
+    """
     if outcome.code != 2:
         return f"exit code {outcome.code}, not 2"
-    if len(outcome.errors) != 1 or extra:
+    before = outcome.stderr.splitlines()[:-1]
+    if len(outcome.errors) != 1 or _PYTHONS_OWN.search("\n".join(before)):
         return "not one line"
     return used_little(outcome)
 
