@@ -116,17 +116,19 @@ def test_a_stopped_command_leaves_no_file(tmp_path: Path, number: int, exit_code
 import signal
 import time
 from pathlib import Path
-from neurorecon.cli import app as cli
+from neurorecon import cli
+from neurorecon.cli.app import app
 from neurorecon.io.atomic import atomic_output
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-@cli.app.command("wait")
+@app.command("wait")
 def wait(path: Path) -> None:
     with atomic_output(path, overwrite=False) as temporary:
         temporary.write_text("half")
         print("ready", flush=True)
-        time.sleep(60)
+        while True:  # one long sleep would miss a signal that comes just before it begins
+            time.sleep(0.05)
 
 cli.main()
 """
