@@ -204,6 +204,17 @@ def test_each_root_gets_its_tree(tmp_path):
         assert np.linalg.norm(root - index) < 3
 
 
+def test_a_root_that_got_the_smaller_part_of_a_broken_neuron_says_so(broken):
+    arguments = ("--out", broken.with_name("a.swc"), "--max-gap", 2, "--root")
+    smaller = run(broken, *arguments, 12, 10, 6)
+    assert smaller.exit_code == 0
+    assert "--max-gap" in smaller.stderr and "--keep-fragments" in smaller.stderr
+    larger = run(broken, *arguments, 12, 30, 48, "--overwrite")
+    assert larger.exit_code == 0 and "--keep-fragments" not in larger.stderr
+    off = run(broken, *arguments, 23, 55, 58, "--overwrite")
+    assert off.exit_code == 0 and "23 55 58 lies" in off.stderr
+
+
 def test_every_file_written_is_one_tree_that_the_tools_of_the_field_read(tmp_path):
     import morphio
     import navis

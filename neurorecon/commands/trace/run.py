@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from neurorecon.tracing import TraceConfig, TraceResult, trace_volume
 from neurorecon.volume import Grid
 
 Say = Callable[[str], None]
+
+_ROOT_OFF = 20.0  # smallest voxel sizes; nobody places a root to the voxel
 
 
 def check_request(request: TraceRequest) -> None:
@@ -89,6 +91,8 @@ def trace(
             record = build_record(request, config, evidence, result, paths, seconds)
             write_json(request.report, record, request.overwrite)
     note(_summary(result, evidence.grid, request.doubts))
+    for warning in _doubtful_choices(result, evidence.grid, roots):
+        warn(warning)
     return paths
 
 
@@ -202,13 +206,34 @@ def _summary(result: TraceResult, grid: Grid, doubts: Path | None) -> str:
     if result.loops_opened:
         parts.append(f"{_counted(len(result.loops_opened), 'loop')} opened")
     if result.fragment_count:
-        left_out = _counted(result.fragment_count, "shorter tree")
+        left_out = _counted(result.fragment_count, "further tree")
         parts.append(f"{left_out} ({result.fragment_length:.0f} {unit}) left out")
     open_doubts = sum(doubt.verdict is None for doubt in result.doubts)
     if open_doubts:
         listed = f"in {doubts}" if doubts else "(--doubts lists them)"
         parts.append(f"{_counted(open_doubts, 'doubtful place')} {listed}")
     return "; ".join(parts)
+
+
+def _doubtful_choices(
+    result: TraceResult, grid: Grid, roots: NDArray[np.float64] | None
+) -> Iterator[str]:
+    """Where a root may have got another tree, or less of it, than the user meant."""
+    if roots is None:
+        return
+    unit = {"um": "µm", "voxel": "voxels"}[grid.unit]
+    for root, tree in zip(roots, result.neurons, strict=False):
+        apart = float(np.linalg.norm(tree.point_zyx[tree.roots[0]] - root))
+        body = float(tree.radius[tree.roots[0]])
+        if apart > body + _ROOT_OFF * min(grid.voxel_size_zyx):
+            index = _spaced(grid.to_index(root))
+            yield f"the root at voxel {index} lies {apart:.0f} {unit} from the tree that it got"
+    longest = result.dropped[0].length if result.dropped else 0.0
+    if longest > min(tree.length for tree in result.neurons):
+        yield (
+            f"what was left out has a tree of {longest:.0f} {unit}: if it belongs to the neuron, "
+            "give a longer --max-gap or a lower --threshold; --keep-fragments writes it"
+        )
 
 
 def _counted(number: int, noun: str) -> str:
