@@ -133,7 +133,10 @@ def _segment_rows(report: StackReport) -> Iterator[tuple[str, str]]:
         return
     run = plan.forecast
     yield "segment", f"model {plan.model} on {plan.device}, {plan.precision}"
-    yield "windows", f"{run.windows} of {_by(run.window_zyx)} voxels, {run.batch_size} at once"
+    runs = "" if run.runs == run.windows else f", about {run.runs} of them not empty"
+    size = _by(run.window_zyx)
+    yield "windows", f"{run.windows} of {size} voxels{runs}, {run.batch_size} at once"
+    yield "time", f"about {_duration(run.seconds)}"
     on_device = f", and {_megabytes(run.device_bytes)} on {plan.device}" if run.device_bytes else ""
     yield "memory", f"about {_megabytes(run.host_bytes)}{on_device}"
 
@@ -170,7 +173,9 @@ def _record(report: StackReport) -> dict[str, Any]:
             "precision": plan.precision,
             "windows": plan.forecast.windows,
             "window_zyx": plan.forecast.window_zyx,
+            "windows_run": plan.forecast.runs,
             "batch_size": plan.forecast.batch_size,
+            "seconds": plan.forecast.seconds,
             "memory_bytes": plan.forecast.host_bytes,
             "device_memory_bytes": plan.forecast.device_bytes,
         },
@@ -188,3 +193,9 @@ def _listed(values: tuple[float, ...]) -> str:
 
 def _megabytes(count: int) -> str:
     return f"{count / 1e6:,.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

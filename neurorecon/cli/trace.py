@@ -54,6 +54,7 @@ from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
     from neurorecon.commands.trace import TraceRequest
+    from neurorecon.distributed import Cluster
 
 
 def trace(
@@ -143,7 +144,7 @@ def trace(
         for one in requests:
             with ExitStack() as cleanup:
                 if segment:
-                    one = _segmented(one, model, device, save_segmentation, cleanup)
+                    one = _segmented(one, model, device, save_segmentation, cleanup, cluster)
                 for path in run(one, warning_line, note_line, cluster, finding):
                     typer.echo(path)
 
@@ -182,7 +183,12 @@ def _requests(
 
 
 def _segmented(
-    request: TraceRequest, model: str, device: Device, keep: Path | None, cleanup: ExitStack
+    request: TraceRequest,
+    model: str,
+    device: Device,
+    keep: Path | None,
+    cleanup: ExitStack,
+    cluster: Cluster | None,
 ) -> TraceRequest:
     """The request for the segmentation of its stack, which is made here."""
     from neurorecon.commands.segment import SegmentRequest
@@ -213,9 +219,11 @@ def _segmented(
             batch_size=None,
             overlap=0.25,
             overwrite=request.overwrite,
+            resumable=False,
         ),
         lambda message: None,  # `trace` gives the same warning about the voxel size
         voxel_progress,
+        cluster,
     )
     return replace(
         request,

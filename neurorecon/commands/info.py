@@ -14,21 +14,29 @@ from neurorecon.errors import InputError
 from neurorecon.io.checkpoint import load_checkpoint
 from neurorecon.io.models import DEFAULT_MODEL, find_model
 from neurorecon.io.stack import (
+    OpenStack,
     StackDescription,
     check_values,
     describe_stack,
     open_stack,
     unknown_voxel_size,
 )
-from neurorecon.model.runtime import choose_device, choose_precision
+from neurorecon.model.runtime import choose_device, choose_precision, resident_bytes
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
-from neurorecon.segmentation.forecast import Forecast, forecast
-from neurorecon.segmentation.plan import plan_windows
-from neurorecon.segmentation.predictor import default_batch_size
+from neurorecon.segmentation.blocks import plan_blocks
+from neurorecon.segmentation.devices import fitting_batch
+from neurorecon.segmentation.empty import CELL, Cells, windows_to_run
+from neurorecon.segmentation.forecast import MOST_IN_MEMORY, Calibration, Forecast, forecast
+from neurorecon.segmentation.plan import DEFAULT_OVERLAP, WindowPlan, plan_windows
+from neurorecon.segmentation.predictor import Predictor
+from neurorecon.segmentation.run import block_bytes
+from neurorecon.segmentation.timing import seconds_a_window
 
 PERCENTILES = (1.0, 50.0, 99.0, 99.9)
 # Larger stacks are judged by planes spread evenly over z: `info` answers in a second or two.
 _MOST_VOXELS = 100_000_000
+# Of larger stacks so many boxes tell how much is empty, each of so many windows along an axis.
+_BOXES, _BOX_WINDOWS = 8, 3
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,8 @@ def info(
         sample = _sample(stack, channel)
         intensity = _intensity(sample)
         check_values(str(stack), sample)
-        plan = _segment_plan(description.shape_zyx, sample.dtype.itemsize)
+        with open_stack(stack, channel=channel) as opened:
+            plan = _segment_plan(opened, sample)
     except InputError as error:
         return StackReport(description, intensity, None, str(error), warnings)
     return StackReport(description, intensity, plan, None, warnings)
@@ -112,20 +121,66 @@ def _intensity(sample: NDArray[Any]) -> Intensity | None:
     )
 
 
-def _segment_plan(shape_zyx: tuple[int, int, int], itemsize: int) -> SegmentPlan:
+def _segment_plan(opened: OpenStack, sample: NDArray[Any]) -> SegmentPlan:
+    """What a run would do and take; the network runs on a few windows of noise for that.
+
+    sample: as `_sample` gives it.
+    """
     model_file = find_model(DEFAULT_MODEL)
     network = build_segmenter(*load_checkpoint(model_file), source=str(model_file))
     device = choose_device()
+    dtype = choose_precision("auto", device)
+    plan = plan_windows(opened.shape_zyx, size_multiple_zyx(network.config))
+    batch = min(fitting_batch(device, plan, network.config), plan.window_count)
+    predict = Predictor(network, device, dtype)
+    held = resident_bytes() - sample.nbytes
+    held += block_bytes(plan_blocks(plan), 1, opened.dtype.itemsize)
+    size = math.prod(opened.shape_zyx) * opened.dtype.itemsize
+    held += size if size <= MOST_IN_MEMORY else 0
+    share = _share_that_runs(opened, sample, plan)
+    measured = Calibration(held, seconds_a_window(predict, plan, batch, device), share)
+    weights = sum(weight.nbytes for weight in network.parameters())
     return SegmentPlan(
         model=DEFAULT_MODEL,
         device=str(device),
-        precision=str(choose_precision("auto", device)).removeprefix("torch."),
+        precision=str(dtype).removeprefix("torch."),
         forecast=forecast(
-            plan_windows(shape_zyx, size_multiple_zyx(network.config)),
-            network.config,
-            weight_bytes=sum(weight.nbytes for weight in network.parameters()),
-            stack_itemsize=itemsize,
-            batch_size=default_batch_size(device),
-            on_cpu=device.type == "cpu",
+            plan, network.config.channels[0], weights, batch, device.type == "cpu", measured
         ),
     )
+
+
+def _share_that_runs(opened: OpenStack, sample: NDArray[Any], plan: WindowPlan) -> float:
+    """Part of the windows that may hold signal: all are looked at, or those of a few boxes."""
+    if sample.shape == opened.shape_zyx:
+        return _share_in([sample], plan.window_zyx)
+    side = [
+        min(size, max(_BOX_WINDOWS * window // CELL * CELL, CELL))
+        for size, window in zip(opened.shape_zyx, plan.window_zyx, strict=True)
+    ]
+    spots = np.linspace(0.0, 1.0, _BOXES + 2)[1:-1]
+    # Spread over each axis in an order of its own, so that they lie all over the stack.
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(_BOXES) for _ in range(3)]
+    boxes = []
+    for number in range(_BOXES):
+        starts = [
+            int((size - edge) * spots[order[number]])
+            for size, edge, order in zip(opened.shape_zyx, side, orders, strict=True)
+        ]
+        z, y, x = (slice(a, a + edge) for a, edge in zip(starts, side, strict=True))
+        boxes.append(opened.read((z, y, x)))
+    return _share_in(boxes, plan.window_zyx)
+
+
+def _share_in(boxes: list[NDArray[Any]], window_zyx: tuple[int, int, int]) -> float:
+    """Part of the windows of boxes of one shape that may hold signal, judged against each other."""
+    depth, height, width = boxes[0].shape
+    cells = Cells((depth * len(boxes), height, width), boxes[0].dtype, False)
+    for number, box in enumerate(boxes):
+        planes = slice(number * depth, (number + 1) * depth)
+        cells.add((planes, slice(0, height), slice(0, width)), box)
+    signal = cells.hold_signal(float(np.median(np.stack(boxes)[..., ::4, ::4])))
+    plan = WindowPlan((depth, height, width), window_zyx, DEFAULT_OVERLAP)
+    runs = [windows_to_run(plan, signal, (number * depth, 0, 0)) for number in range(len(boxes))]
+    return float(np.mean(runs))

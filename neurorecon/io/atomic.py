@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from neurorecon.errors import InputError, NeuroreconError
 
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -31,6 +33,34 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(f"the folder {folder} does not exist; create it first (mkdir -p)")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} cannot be written; choose another place")
+
+
+def refuse_existing_store(path: Path, overwrite: bool) -> None:
+    """As `refuse_existing`, for an output that is a folder: an OME-Zarr.
+
+    With `overwrite` only a Zarr store is replaced, never another folder.
+    """
+    if not path.is_dir():
+        refuse_existing(path, overwrite)
+        return
+    if not any((path / mark).is_file() for mark in _ZARR_MARKS) and any(path.iterdir()):
+        raise InputError(f"{path} is a folder that holds no Zarr store; choose another name")
+    if not overwrite:
+        raise InputError(f"{path} exists; add --overwrite to replace it, or choose another name")
+
+
+def replace_store(store: Path, path: Path, overwrite: bool) -> None:
+    """Move a finished store to its own name, on the same disk; errors as above."""
+    refuse_existing_store(path, overwrite)
+    final = path.resolve()
+    old = final.parent / f".{secrets.token_hex(6)}.replaced"
+    if final.exists():
+        final.replace(old)
+    store.replace(final)
+    if old.is_dir():
+        shutil.rmtree(old)
+    else:
+        old.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -66,16 +66,20 @@ class VoxelsOnDisk:
         other.dtype, other._convert = dtype, convert
         return other
 
-    def blocks(self) -> Iterator[Box]:
+    def blocks(self, multiple_yx: int = 1) -> Iterator[Box]:
         """Boxes that cover the stack once, each of whole chunks and of bounded size.
 
         They grow along x, then y, then z, so that blocks of a TIFF are slabs of whole planes.
+
+        multiple_yx: boxes begin at multiples of this along y and x, if need be inside a chunk.
         """
         chunk = self._chunks.size
         step = chunk.copy()
         for axis in (2, 1, 0):
             bytes_each = int(step.prod()) * self._chunks.stack.dtype.itemsize
             step[axis] *= max(self._block_bytes // bytes_each, 1)
+            if axis > 0:
+                step[axis] += -step[axis] % multiple_yx
             step[axis] = min(step[axis], self.shape[axis])
         for z in range(0, self.shape[0], step[0]):
             for y in range(0, self.shape[1], step[1]):

@@ -63,6 +63,11 @@ class OpenTiff:
             "stored: if the neurites have the low ones, add --invert",
         )
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the values lie in one piece, uncompressed."""
+        return self._series.dataoffset is not None
+
     def chunk_zyx(self, plan: AxisPlan) -> tuple[int, int, int]:
         """Voxels along each axis that are stored, and so read, together."""
         height, width = self.shape[plan.y], self.shape[plan.x]

@@ -34,6 +34,14 @@ def unfinished_folder(target: Path) -> Path:
     return final.parent / f".{final.name}.unfinished"
 
 
+def fresh_folder(folder: Path) -> Path:
+    """The folder, empty."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
+
+
 class Shelf:
     """Arrays that blocks hand on, a file for each block; processes may share the folder.
 
@@ -63,6 +71,10 @@ class Shelf:
         except FileNotFoundError:
             return None
 
+    def has(self, number: int) -> bool:
+        """Whether a block has left arrays."""
+        return self._path(number).exists()
+
     def drop(self, number: int) -> None:
         """Forget a block's arrays: all who need them are done."""
         self._path(number).unlink(missing_ok=True)
@@ -88,13 +100,11 @@ class Unfinished:
     def begin(
         cls, folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any]
     ) -> Unfinished:
-        """A new run; what an earlier one left there is removed.
+        """A new run in a folder that is there, and holds none.
 
         identity: what must not change until the run is done; plain values, named for people.
         """
-        if folder.exists():
-            shutil.rmtree(folder)
-        (folder / _SHELF).mkdir(parents=True)
+        (folder / _SHELF).mkdir()
         (folder / _FINISHED).touch()
         write_json(folder / _RUN, {"identity": dict(identity), "settings": dict(settings)})
         return cls(folder, settings, set())
@@ -134,6 +144,8 @@ class Unfinished:
         self.settings |= settings
         write_json(path, {**run, "settings": self.settings}, overwrite=True)
 
-    def remove(self) -> None:
-        """The output is written: nothing of this is needed any more."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    @staticmethod
+    def has_begun(folder: Path) -> bool:
+        """Whether a run in this folder has something to go on from."""
+        finished = folder / _FINISHED
+        return finished.exists() and finished.stat().st_size > 0

@@ -5,55 +5,80 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from neurorecon.model.config import StudentConfig
-from neurorecon.segmentation.blocks import plan_blocks
 from neurorecon.segmentation.plan import WindowPlan
 
+MOST_IN_MEMORY = 512 * 2**20  # bytes; a stack up to this size is read once and kept
 # Feature maps at full resolution that live at once in a forward pass, those of the lower levels
-# counted in; measured as peak memory over batches of 4 and 8 windows of 64^3.
-_LIVE_MAPS = 6
-# What torch and the scaling of intensities take whatever the stack; measured on whole runs.
-_RUNTIME_BYTES = 180 * 2**20
+# counted in; measured as peak memory over batches of 2 and 4 windows of 64^3.
+_LIVE_MAPS = 9
 _FLOAT_BYTES = 4
+# Times of whole runs against those of their windows, on dense and on sparse stacks.
+_BESIDE_NETWORK = 1.08  # scaling, blending, and what of reading and writing does not overlap
+_SECONDS_TO_START = 2.0
+_SECONDS_A_VOXEL = 6e-9  # looked at once before the first block, and written
 
 
 @dataclass(frozen=True)
 class Forecast:
     """A run of the network over a stack.
 
-    window_zyx: voxels of a window. windows: how many. batch_size: how many at once.
-    host_bytes: peak memory beyond the program itself: stack, result, blending buffer, and on a CPU
-        weights and feature maps too. device_bytes: the latter on a GPU, 0 on a CPU.
+    window_zyx: voxels of a window. windows: of the whole stack. runs: how many of them are run, the
+        rest being empty. batch_size: how many at once. seconds: from start to end.
+    host_bytes: peak memory of the process. device_bytes: of a GPU, 0 on a CPU.
     """
 
     window_zyx: tuple[int, int, int]
     windows: int
+    runs: int
     batch_size: int
+    seconds: float
     host_bytes: int
     device_bytes: int
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured before.
+
+    held_bytes: memory of the process whatever the batch: program, network, blocks, and the stack
+        if it is held.
+    window_seconds: of the network for one window. share: of the windows that are run.
+    """
+
+    held_bytes: int
+    window_seconds: float
+    share: float
+
+
 def forecast(
     plan: WindowPlan,
-    config: StudentConfig,
+    channels: int,
     weight_bytes: int,
-    stack_itemsize: int,
     batch_size: int,
     on_cpu: bool,
+    measured: Calibration,
 ) -> Forecast:
-    """Windows and memory of segmenting a stack that is held in memory, within about a quarter.
+    """Time and memory of segmenting a stack.
 
-    weight_bytes: of the network. stack_itemsize: bytes of one stored voxel.
+    channels: feature maps of the network at full resolution.
     """
-    buffer = plan_blocks(plan).most_voxels * 2 * _FLOAT_BYTES
+    voxels = math.prod(plan.shape_zyx)
     batch = min(batch_size, plan.window_count)
-    maps = batch * plan.window_voxels * config.channels[0] * _FLOAT_BYTES * _LIVE_MAPS
-    network = weight_bytes + maps + _RUNTIME_BYTES
-    stack_and_result = math.prod(plan.shape_zyx) * (stack_itemsize + 1)
+    runs = min(max(round(measured.share * plan.window_count), 1), plan.window_count)
+    maps = batch_bytes(plan, channels, batch)
     return Forecast(
         window_zyx=plan.window_zyx,
         windows=plan.window_count,
+        runs=runs,
         batch_size=batch,
-        host_bytes=stack_and_result + buffer + (network if on_cpu else 0),
-        device_bytes=0 if on_cpu else network,
+        seconds=_SECONDS_TO_START
+        + _BESIDE_NETWORK * runs * measured.window_seconds
+        + voxels * _SECONDS_A_VOXEL,
+        host_bytes=measured.held_bytes + (maps if on_cpu else 0),
+        device_bytes=0 if on_cpu else weight_bytes + maps,
     )
+
+
+def batch_bytes(plan: WindowPlan, channels: int, batch_size: int) -> int:
+    """What the feature maps of a batch take. channels: at full resolution."""
+    return batch_size * plan.window_voxels * channels * _FLOAT_BYTES * _LIVE_MAPS

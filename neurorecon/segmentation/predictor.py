@@ -17,34 +17,15 @@ def default_batch_size(device: torch.device) -> int:
 
 
 class Predictor:
-    """Runs windows through a network that gives logits.
-
-    Where a batch does not fit into the device's memory it is halved, for this and all later ones;
-    any other error is passed on.
-    """
+    """Runs windows through a network that gives logits."""
 
     def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network.eval().to(device)
         self.device = device
         self.dtype = dtype
-        self.largest_batch: int | None = None
 
     def __call__(self, windows: Tensor) -> Tensor:
         """(N, Z, Y, X) scaled intensities on any device to probabilities on the network's own."""
-        size = min(len(windows), self.largest_batch or len(windows))
-        try:
-            parts = [self._forward(part) for part in windows.split(size)]
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
-            self.largest_batch = size // 2
-        else:
-            return parts[0] if len(parts) == 1 else torch.cat(parts)
-        # Out of the handler, so that the failed batch's tensors are free.
-        torch.cuda.empty_cache()
-        return self(windows)
-
-    def _forward(self, windows: Tensor) -> Tensor:
         count = len(windows)
         if self.device.type == "cpu" and count == 1:
             # torch sends a single window through a convolution several times slower.

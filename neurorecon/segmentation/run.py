@@ -31,10 +31,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurorecon.errors import NeuroreconError
 from neurorecon.model.runtime import prepared_cpu
 from neurorecon.segmentation.blocks import Block, BlockGrid, Index
+from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.plan import Box
-from neurorecon.segmentation.sliding import OWN, Pieces, Predict, block_sums, finished, pieces
+from neurorecon.segmentation.sliding import (
+    OWN,
+    Pieces,
+    Predict,
+    block_sums,
+    finished,
+    pieces,
+    weight_sums,
+)
 
 
 class Shelf(Protocol):
@@ -50,10 +60,6 @@ class Shelf(Protocol):
         """Forget a block's pieces."""
 
 
-# The windows of a block that may hold signal, from the network's input in its reach.
-Choose = Callable[[Block, NDArray[np.float32]], Sequence[Index]]
-
-
 @dataclass(frozen=True)
 class Lane:
     """A network on one device. predict: windows to probabilities there."""
@@ -66,36 +72,69 @@ class Lane:
 class Work:
     """What every block of a run has in common.
 
-    read: the network's input in a box of the stack. choose: which windows to run.
-    batch_size: the most windows at once.
+    read: the network's input in a box of the stack.
+    kept: which windows run, (windows along z, y, x); the others count as empty.
+    batch: the most windows at once.
     """
 
     grid: BlockGrid
     read: Callable[[Box], NDArray[np.float32]]
-    choose: Choose
-    batch_size: int
+    kept: NDArray[np.bool_]
+    batch: BatchSize
+
+    def windows(self, block: Block) -> list[Index]:
+        """The windows of a block that run; where there are none its voxels need not be read."""
+        return [window for window in block.window_indices() if self.kept[window]]
 
 
-def computed(work: Work, block: Block, values: NDArray[np.float32], lane: Lane) -> Pieces:
+def block_bytes(grid: BlockGrid, lanes: int, itemsize: int) -> int:
+    """The peak memory of a run's blocks, without the network; the formula is the module's."""
+    return grid.most_voxels * (10 * lanes + 7 + itemsize)
+
+
+def computed(work: Work, block: Block, lane: Lane, values: NDArray[np.float32] | None) -> Pieces:
     """The first step: what a block adds to its own core and to its upper neighbours'.
 
-    values: `work.read(block.reach)`.
+    values: `work.read(block.reach)`; None where `work.windows(block)` are none.
+
+    Where a batch does not fit into the device's memory, it is halved and the block begun again, so
+    that a block has one size of batch. Any other error is passed on.
     """
-    windows = work.choose(block, values)
-    if not windows:
+    if values is None:
         return {OWN: np.zeros(block.core_shape, np.uint16)}
-    plan = work.grid.plan
-    with prepared_cpu():
-        sums = block_sums(plan, block, windows, values, lane.predict, work.batch_size, lane.device)
-    return pieces(work.grid, block, sums)
+    while True:
+        size = work.batch.size
+        try:
+            with prepared_cpu():
+                sums = block_sums(
+                    work.grid.plan,
+                    block,
+                    work.windows(block),
+                    values,
+                    lane.predict,
+                    size,
+                    lane.device,
+                )
+            return pieces(work.grid, block, sums)
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise NeuroreconError(
+                    f"one window does not fit into the memory of {lane.device}; free some of it, "
+                    "take a smaller model, or --device cpu"
+                ) from error
+            work.batch.halve(size)
+        # Out of the handler, so that the failed batch's tensors are free.
+        torch.cuda.empty_cache()
 
 
-def completed(
-    grid: BlockGrid, block: Block, own: NDArray[np.uint16], shelf: Shelf
-) -> NDArray[np.uint8]:
+def completed(work: Work, block: Block, own: NDArray[np.uint16], shelf: Shelf) -> NDArray[np.uint8]:
     """The second step: the probability in a block's core, 255 = certain."""
-    found = ((direction, shelf.get(number, direction)) for direction, number in grid.lower(block))
-    return finished(own, {direction: spill for direction, spill in found if spill is not None})
+    lower = work.grid.lower(block)
+    found = ((direction, shelf.get(number, direction)) for direction, number in lower)
+    spills = {direction: spill for direction, spill in found if spill is not None}
+    if not spills and not own.any():
+        return np.zeros(own.shape, np.uint8)
+    return finished(own, spills, weight_sums(work.grid.plan, block.core, work.kept))
 
 
 def tidy(grid: BlockGrid, block: Block, done: set[int], shelf: Shelf) -> None:
@@ -123,25 +162,28 @@ def run_blocks(
     for lane in lanes:
         free.put(Lane(_stopping(lane.predict, stop), lane.device))
 
-    def compute(block: Block, values: Future[NDArray[np.float32]]) -> Pieces:
+    def compute(block: Block, values: Future[NDArray[np.float32] | None]) -> Pieces:
         lane = free.get()
         try:
-            return computed(work, block, values.result(), lane)
+            return computed(work, block, lane, values.result())
         finally:
             free.put(lane)
+
+    def read(block: Block) -> NDArray[np.float32] | None:
+        return work.read(block.reach) if work.windows(block) else None
 
     def complete(block: Block, future: Future[Pieces]) -> None:
         found = future.result()
         own = found.pop(OWN)
         shelf.put(block.number, found)
-        on_block(block, completed(work.grid, block, own, shelf))
+        on_block(block, completed(work, block, own, shelf))
 
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(len(lanes)) as pool:
         under_way: deque[tuple[Block, Future[Pieces]]] = deque()
         try:
             for number in numbers:
                 block = work.grid[number]
-                values = reader.submit(work.read, block.reach)
+                values = reader.submit(read, block)
                 under_way.append((block, pool.submit(compute, block, values)))
                 del values  # the lane holds the only reference, and lets go of it
                 if len(under_way) > len(lanes):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurorecon.segmentation.blocks import DIRECTIONS, Block, BlockGrid, Index
+from neurorecon.segmentation.empty import LEAST_WEIGHT
 from neurorecon.segmentation.plan import Box, WindowPlan
 
 # (N, Z, Y, X) scaled intensities to probabilities of the same shape, on one device.
@@ -77,12 +78,37 @@ def pieces(grid: BlockGrid, block: Block, sums: NDArray[np.uint16]) -> Pieces:
     return found
 
 
+def weight_sums(plan: WindowPlan, box: Box, kept: NDArray[np.bool_]) -> NDArray[np.uint32] | None:
+    """The weights of the windows that run, summed up in a box, `SUM_SCALE` = 1.
+
+    kept: which windows run, (windows along z, y, x). None where all that touch the box do.
+    """
+    touching = [
+        np.flatnonzero((starts < side.stop) & (starts + window > side.start))
+        for starts, window, side in zip(plan.starts_zyx, plan.window_zyx, box, strict=True)
+    ]
+    there = kept[np.ix_(*touching)]
+    if there.all():
+        return None
+    total = there.astype(np.float64)
+    for axis in (2, 1, 0):
+        weights = _weights_in(plan, axis, touching[axis], box[axis])
+        # (windows along the axes up to this one, voxels along the others)
+        total = np.moveaxis(np.tensordot(total, weights, (axis, 0)), -1, axis)
+    return np.rint(total * SUM_SCALE).astype(np.uint32)
+
+
 def finished(
-    own: NDArray[np.uint16], spills: Mapping[Index, NDArray[np.uint16]]
+    own: NDArray[np.uint16],
+    spills: Mapping[Index, NDArray[np.uint16]],
+    weights: NDArray[np.uint32] | None = None,
 ) -> NDArray[np.uint8]:
     """The probability in a core, 255 = certain, from its own sums and its lower neighbours' spills.
 
     spills: by direction from the neighbour to this block, as `pieces` named them there.
+    weights: `weight_sums` in the core. Sums are divided by them, so that a voxel's probability is
+        the mean over the windows that ran; where these count for less than `LEAST_WEIGHT`, beyond
+        their zones, it fades away.
     """
     result = np.empty(own.shape, np.uint8)
     for z in range(len(own)):
@@ -92,10 +118,27 @@ def finished(
             if spill is not None and z < len(spill):
                 height, width = spill.shape[1:]
                 plane[:height, :width] += spill[z]
+        share: NDArray[np.uint32] | int = SUM_SCALE
+        if weights is not None:
+            share = np.maximum(weights[z], np.uint32(LEAST_WEIGHT * SUM_SCALE))
         plane *= CERTAIN
-        plane += SUM_SCALE // 2
-        plane //= SUM_SCALE
+        plane += share // 2
+        plane //= share
         result[z] = np.minimum(plane, CERTAIN)
+    return result
+
+
+def _weights_in(
+    plan: WindowPlan, axis: int, numbers: NDArray[np.int64], side: slice
+) -> NDArray[np.float64]:
+    """Weights of some windows along a part of an axis, (windows, voxels)."""
+    result = np.zeros((len(numbers), side.stop - side.start))
+    for row, number in zip(result, numbers, strict=True):
+        start = int(plan.starts_zyx[axis][number])
+        first, last = max(start, side.start), min(start + plan.window_zyx[axis], side.stop)
+        row[first - side.start : last - side.start] = plan.weights_zyx[axis][number][
+            first - start : last - start
+        ]
     return result
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.segmentation.blocks import Block, Index, plan_blocks
+from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.plan import Box, WindowPlan
 from neurorecon.segmentation.run import Lane, Work, run_blocks, tidy
 from neurorecon.segmentation.sliding import Pieces, Predict
@@ -62,6 +63,7 @@ def segment_array(
         on_voxels(core.size)
 
     grid = plan_blocks(plan)
-    work = Work(grid, read, lambda block, values: block.window_indices(), batch_size)
+    kept = np.ones([len(starts) for starts in plan.starts_zyx], bool)
+    work = Work(grid, read, kept, BatchSize(batch_size))
     run_blocks(work, range(len(grid)), [Lane(predict, device)], shelf, on_block)
     return result

@@ -5,14 +5,15 @@ import pytest
 
 from neurorecon.errors import InputError
 from neurorecon.io.blockfiles import BlockFiles
-from neurorecon.io.unfinished import Shelf, Unfinished, unfinished_folder
+from neurorecon.io.unfinished import Shelf, Unfinished, fresh_folder, unfinished_folder
 
 IDENTITY = {"input": "a.tif", "model": "abc", "overlap": 0.25}
 
 
 def _begun(tmp_path: Path) -> Path:
     folder = unfinished_folder(tmp_path / "a_seg.tif")
-    run = Unfinished.begin(folder, IDENTITY, {"batch size": 4})
+    run = Unfinished.begin(fresh_folder(folder), IDENTITY, {"batch size": 4})
+    assert not Unfinished.has_begun(folder)
     for number in (0, 1, 12):
         run.finish(number)
     return folder
@@ -25,8 +26,7 @@ def test_a_run_goes_on_with_its_finished_blocks_and_settings(tmp_path: Path) -> 
     run.change({"batch size": 2})
     again = Unfinished.go_on(folder, IDENTITY)
     assert (again.finished, again.settings) == ({0, 1, 12}, {"batch size": 2})
-    again.remove()
-    assert not folder.exists()
+    assert Unfinished.has_begun(folder) and not Unfinished.has_begun(fresh_folder(folder))
 
 
 def test_a_block_that_was_half_noted_is_not_finished(tmp_path: Path) -> None:

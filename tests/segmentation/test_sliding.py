@@ -4,13 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurorecon.errors import InputError
+from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.model.intensity import IntensityScale
+from neurorecon.segmentation.blocks import plan_blocks
+from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.plan import plan_windows
 from neurorecon.segmentation.predictor import Predictor
+from neurorecon.segmentation.run import Lane, Work, computed
+from neurorecon.segmentation.sliding import OWN, Pieces
 from neurorecon.segmentation.stack import segment_array
 
 SIDES = st.tuples(*[st.integers(1, 70)] * 3)
@@ -21,6 +25,7 @@ def _identity(windows: torch.Tensor) -> torch.Tensor:
     return windows
 
 
+@settings(max_examples=30)
 @given(shape=SIDES, overlap=st.floats(0, 0.9), batch_size=st.integers(1, 5), seed=st.integers(0, 9))
 def test_an_identity_network_gives_the_stack_back(
     shape: tuple[int, int, int], overlap: float, batch_size: int, seed: int
@@ -84,28 +89,46 @@ class _Fragile(torch.nn.Module):
         super().__init__()
         self.error = error
         self.sizes: list[int] = []
+        self.most = 2
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         self.sizes.append(len(windows))
-        if len(windows) > 2:
+        if len(windows) > self.most:
             raise self.error("too much")
         return windows
 
 
-def test_a_batch_that_does_not_fit_is_halved_for_good() -> None:
-    network = _Fragile(torch.OutOfMemoryError)
-    predict = Predictor(network, CPU, torch.float32)
-    windows = torch.rand(8, 2, 3, 4)
+def _computed(network: _Fragile, batch: BatchSize) -> Pieces:
+    plan = plan_windows((8, 8, 50), (8, 8, 8), (8, 8, 8))
+    grid = plan_blocks(plan, 1000)
+    kept = np.ones((1, 1, len(plan.starts_zyx[2])), bool)
+    work = Work(grid, lambda box: np.zeros(1, np.float32), kept, batch)
+    lane = Lane(Predictor(network, CPU, torch.float32), CPU)
+    return computed(work, grid[0], lane, np.zeros((8, 8, 50), np.float32))
+
+
+def test_a_batch_that_does_not_fit_is_halved_for_good_and_its_block_begun_again() -> None:
+    network, halved = _Fragile(torch.OutOfMemoryError), list[int]()
+    batch = BatchSize(8, halved.append)
     for _ in range(2):
-        torch.testing.assert_close(predict(windows), torch.sigmoid(windows))
+        assert (_computed(network, batch)[OWN] == 32768).all()  # the sigmoid of 0
+    # eight windows: all at once, then 4 and 4, then 2, 2, 2 and 2
     assert network.sizes == [8, 4, *[2] * 8]
+    assert (batch.size, halved) == (2, [4, 2])
+
+
+def test_one_window_that_does_not_fit_ends_with_the_cure() -> None:
+    network = _Fragile(torch.OutOfMemoryError)
+    network.most = 0
+    with pytest.raises(NeuroreconError, match="--device cpu"):
+        _computed(network, BatchSize(2))
 
 
 def test_another_error_is_not_taken_for_lack_of_memory() -> None:
     network = _Fragile(RuntimeError)
     with pytest.raises(RuntimeError, match="too much"):
-        Predictor(network, CPU, torch.float32)(torch.zeros(4, 2, 2, 2))
-    assert network.sizes == [4]
+        _computed(network, BatchSize(8))
+    assert network.sizes == [8]
 
 
 def test_a_single_window_gives_what_it_gives_in_a_batch() -> None:
