@@ -10,6 +10,7 @@ from neurorecon.errors import InputError
 
 Embedding = Literal["patch", "tubular"]
 Preset = Literal["tiny", "small", "base"]
+_LARGEST = 4096  # of any number here, far beyond the widest ViT that timm builds
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
@@ -57,18 +58,36 @@ class StudentConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StudentConfig:
-        """The config that `to_dict` described; InputError for names or types that do not fit."""
+        """The config that `to_dict` described; InputError for names or values that do not fit."""
         try:
             plain: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in values.items()
             }
-            return cls(**plain)
-        except TypeError as error:
+            config = cls(**plain)
+            _refuse_impossible(config)
+        except (TypeError, ValueError) as error:
             raise InputError(
                 f"the checkpoint describes another network ({error}); "
                 "use a checkpoint of this version of neurorecon or train again"
             ) from error
+        return config
+
+
+def _refuse_impossible(config: StudentConfig) -> None:
+    """Raise ValueError where a value is of another kind than the default, or beyond all sense."""
+    for name, default in asdict(StudentConfig()).items():
+        value = getattr(config, name)
+        fits = type(value) is type(default) or (type(value) is int and type(default) is float)
+        if fits and isinstance(default, tuple):
+            fits = len(value) == len(default) and all(type(each) is int for each in value)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if fits and not isinstance(default, bool | str):
+            fits = all(0 < number <= _LARGEST for number in numbers)
+        if not fits:
+            raise ValueError(f"its {name} is {value!r:.40}")
+    if config.width % config.heads or config.embedding not in get_args(Embedding):
+        raise ValueError(f"{config.heads} heads, width {config.width}, {config.embedding!r:.40}")
 
 
 _PRESETS: dict[Preset, StudentConfig] = {

@@ -111,6 +111,11 @@ def size_multiple_zyx(config: StudentConfig) -> tuple[int, int, int]:
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     """Fill `model` with `tensors`; InputError that names the first tensor that does not fit."""
+    _refuse_misfit(model, tensors, source)
+    model.load_state_dict(dict(tensors))
+
+
+def _refuse_misfit(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     own = model.state_dict()
     for name in own.keys() | tensors.keys():
         if name not in tensors:
@@ -122,7 +127,6 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -
                 f"{source}: {name!r} has the shape {tuple(tensors[name].shape)}, "
                 f"but its config asks for {tuple(own[name].shape)}"
             )
-    model.load_state_dict(dict(tensors))
 
 
 def build_segmenter(
@@ -131,6 +135,9 @@ def build_segmenter(
     """The network that a checkpoint describes; InputError where its parts do not fit together."""
     if not isinstance(metadata.get("config"), Mapping):
         raise InputError(f"{source}: its metadata has no network config; train it again")
-    model = Segmenter(StudentConfig.from_dict(metadata["config"]))
+    config = StudentConfig.from_dict(metadata["config"])
+    with torch.device("meta"):  # takes no memory, however large a hostile config says it is
+        _refuse_misfit(Segmenter(config), tensors, source)
+    model = Segmenter(config)
     load_weights(model, tensors, source)
     return model
