@@ -54,7 +54,6 @@ from neurorecon.training.supervised import SupervisedTask
 
 RUNS = Path(__file__).with_name("ablation_runs.jsonl")
 STEPS, TUNING_STEPS, CONVERGED_STEPS, TIMED_STEPS = 1000, 333, 4000, 20
-RATES = (1e-3, 2e-3, 4e-3)
 SEEDS = (0, 1, 2)
 
 
@@ -66,6 +65,7 @@ class NotYetError(Exception):
 class Run:
     """One training: a row of the table on a split, a learning rate, a seed, a number of steps.
 
+    rate: of the convolutions; encoder_rate: the transformer's, as a share of it.
     purpose: `scores` on the test stacks; `tuning`, where only the validation stacks are scored; or
     `timing`, where none is.
     """
@@ -74,6 +74,7 @@ class Run:
     rate: float
     seed: int
     steps: int
+    encoder_rate: float = 0.3
     split: str = FIXED
     purpose: str = "scores"
 
@@ -97,21 +98,21 @@ def stages(done: list[dict[str, Any]]) -> Iterator[Iterator[Run]]:
         for row in ("scratch", best):
             yield cross_validated(row, done)
         for row in ("scratch", best):
-            yield (Run(row, chosen_rate(row, done), seed, CONVERGED_STEPS) for seed in SEEDS)
+            yield converged(row, done)
 
 
 def tuned(row: str, tuning: int, steps: int, done: list[dict[str, Any]]) -> Iterator[Run]:
     """A row's learning rates, then its seeds."""
-    for rate in RATES:
-        yield Run(row, rate, 0, tuning, purpose="tuning")
-    rate = chosen_rate(row, done)
+    for rate, encoder_rate in ROWS[row].rates:
+        yield Run(row, rate, 0, tuning, encoder_rate, purpose="tuning")
+    rate, encoder_rate = chosen_rates(row, done)
     for seed in SEEDS:
-        yield Run(row, rate, seed, steps)
+        yield Run(row, rate, seed, steps, encoder_rate)
 
 
 def timed(rows: Iterable[str]) -> Iterator[Run]:
     """Some steps of each row, to know what one takes."""
-    return (Run(row, RATES[0], 0, TIMED_STEPS, purpose="timing") for row in rows)
+    return (Run(row, ROWS[row].rates[0][0], 0, TIMED_STEPS, purpose="timing") for row in rows)
 
 
 def controls(row: str, done: list[dict[str, Any]]) -> Iterator[Iterator[Run]]:
@@ -126,19 +127,31 @@ def cross_validated(row: str, done: list[dict[str, Any]]) -> Iterator[Run]:
     """One run for each fold of the stacks."""
     for split in SPLITS:
         if split != FIXED:
-            yield Run(row, chosen_rate(row, done), 0, STEPS, split)
+            rate, encoder_rate = chosen_rates(row, done)
+            yield Run(row, rate, 0, STEPS, encoder_rate, split)
 
 
-def chosen_rate(row: str, done: list[dict[str, Any]]) -> float:
-    """The learning rate with the best Dice on the validation stacks, after a third of the steps.
+def converged(row: str, done: list[dict[str, Any]]) -> Iterator[Run]:
+    """Longer runs of a row."""
+    rate, encoder_rate = chosen_rates(row, done)
+    for seed in SEEDS:
+        yield Run(row, rate, seed, CONVERGED_STEPS, encoder_rate)
 
-    For a row that was tuned again (a control that is given another time), that of the last tuning.
+
+def chosen_rates(row: str, done: list[dict[str, Any]]) -> tuple[float, float]:
+    """The rates with the best Dice on the validation stacks, after a third of the steps.
+
+    For a row that was tuned again (a control that is given another time), those of the last tuning.
     """
     tuning = [run for run in done if run["row"] == row and run["purpose"] == "tuning"]
-    last = [run for run in tuning if run["steps"] == tuning[-1]["steps"]]
-    if any(rate not in [run["rate"] for run in last] for rate in RATES):
+    last = {
+        (run["rate"], run["encoder_rate"]): run["validation_dice"]
+        for run in tuning
+        if run["steps"] == tuning[-1]["steps"]
+    }
+    if not set(ROWS[row].rates) <= set(last):
         raise NotYetError
-    return max(last, key=lambda run: run["validation_dice"])["rate"]
+    return max(last, key=lambda rates: last[rates])
 
 
 def seconds_per_step(row: str, done: list[dict[str, Any]]) -> float:
@@ -238,6 +251,7 @@ class Bench:
         config = TrainConfig(
             steps=run.steps,
             learning_rate=run.rate,
+            encoder_rate=run.encoder_rate,
             seed=run.seed,
             loss=LossConfig(cldice=row.cldice),
         )

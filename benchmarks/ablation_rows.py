@@ -78,6 +78,18 @@ class Row:
     network: str = STUDENT
     latent_tubes: bool = False
 
+    @property
+    def rates(self) -> tuple[tuple[float, float], ...]:
+        """What is tried of learning rates: of the convolutions, and the encoder's share of it.
+
+        The convolutions start afresh in every row of students: theirs was chosen once, with
+        `scratch` (of 0.0005, 0.001, 0.002, 0.004). The encoder's depends on where it starts.
+        """
+        if self.network != STUDENT:
+            return (1e-3, 0.3), (2e-3, 0.3), (4e-3, 0.3)
+        shares = (0.1, 0.3, 1.0) if self.transfer == "scratch" else (0.03, 0.1, 0.3)
+        return tuple((2e-3, share) for share in shares)
+
 
 # In the order in which they are run: what is claimed first.
 ROWS = {

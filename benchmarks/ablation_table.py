@@ -39,10 +39,8 @@ def print_tables(runs: Runs) -> None:
     print("\n## Learning rates tried (Dice on the validation stacks)\n")
     for run in runs:
         if run["purpose"] == "tuning":
-            print(
-                f"- {run['row']}, {run['steps']} steps, {run['rate']:g}: "
-                f"{run['validation_dice']:.3f}"
-            )
+            tried = f"{run['row']}, {run['steps']} steps, {_rates(run)}"
+            print(f"- {tried}: {run['validation_dice']:.3f}")
 
 
 def _print_rows(runs: Runs) -> None:
@@ -63,8 +61,8 @@ def _print_rows(runs: Runs) -> None:
         ]
         seconds = np.median([run["train_s"] for run in own])
         print(
-            f"| {row} | {own[0]['rate']:g} | {own[0]['steps']} | {len(own)} | {' | '.join(cells)} "
-            f"| {seconds:.0f} |"
+            f"| {row} | {_rates(own[0])} | {own[0]['steps']} | {len(own)} "
+            f"| {' | '.join(cells)} | {seconds:.0f} |"
         )
 
 
@@ -126,6 +124,10 @@ def _print_folds(runs: Runs) -> None:
                 cells.append(f"{found[0]['dice']:.3f}, {found[0]['f1']:.3f}" if found else "")
             if any(cells):
                 print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _rates(run: dict[str, Any]) -> str:
+    return f"{run['rate']:g} x {run['encoder_rate']:g}"
 
 
 def _rows(runs: Iterable[dict[str, Any]]) -> list[str]:
