@@ -36,7 +36,11 @@ def without_caps(
     paths = PathForest(row_of[forest.parent[rows]], forest.length[rows], forest.hops[rows])
     radius = _CAP * depth[rows] + _STEP * smallest
     capped = at_or_beyond(paths, farthest(paths, row_of[going_on]) - paths.length < radius)
-    capped |= paths.length <= _source_caps(paths, radius, piece[rows])[piece[rows]]
+    source_cap = _source_caps(paths, radius, piece[rows])
+    # Where a ring closes beside the source, the neurite goes on there too.
+    closing = row_of[going_on]
+    np.minimum.at(source_cap, piece[going_on], np.nextafter(paths.length[closing], -1.0))
+    capped |= paths.length <= source_cap[piece[rows]]
     bare = np.bincount(piece[rows], ~capped) == 0
     order = np.lexsort((-depth[rows], piece[rows]))
     deepest = order[np.searchsorted(piece[rows][order], np.arange(len(bare)))]

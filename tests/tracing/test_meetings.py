@@ -83,7 +83,7 @@ def ring(weak, thin=False, voxel_size=(1.0, 1.0, 1.0)):
 
 @pytest.mark.parametrize(
     ("thin", "voxel_size"),
-    [(False, (1.0, 1.0, 1.0)), (True, (1.0, 1.0, 1.0)), (False, (2.0, 1.0, 1.0))],
+    [(thin, size) for thin in (False, True) for size in ((1.0, 1.0, 1.0), (2.0, 1.0, 1.0))],
 )
 @pytest.mark.parametrize("weak", [-2.5, -1.0, 0.3])
 def test_a_ring_is_opened_where_it_is_faint_or_thin(weak, thin, voxel_size):
