@@ -3,6 +3,6 @@
 Knows nothing of stacks or trees: a function, its items, and results as they come.
 """
 
-from neurorecon.distributed.cluster import Cluster, Where, open_cluster
+from neurorecon.distributed.cluster import Cluster, Where, open_cluster, worker_number
 
-__all__ = ["Cluster", "Where", "open_cluster"]
+__all__ = ["Cluster", "Where", "open_cluster", "worker_number"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import platform
 import signal
 import warnings
@@ -80,6 +81,11 @@ class Cluster:
             cores[host] = count
         return max(min(cores[host] // at_once[host] for host in cores), 1)
 
+    def ask(self, question: Callable[[], Result]) -> Result:
+        """What one of the workers answers."""
+        [(_, answer)] = self.each(lambda _: question(), [None])
+        return answer
+
     def each(
         self,
         function: Callable[[Item], Result],
@@ -95,14 +101,19 @@ class Cluster:
 
         Raises what the function raises, and NeuroreconError where an item kills its workers.
         """
+        import cloudpickle  # Dask brings it
+
         waiting = iter(items)
         known = self._workers()
         item_of: dict[Any, Item] = {}
 
         def send(some: Iterable[Item]) -> None:
             for item in some:
+                # Unpacked where it runs: what Dask unpacks itself blocks the worker while modules
+                # are imported, and ends it if one is missing.
+                packed = cloudpickle.dumps((function, item))
                 # Not pure: results of an earlier run with the same arguments may be out of date.
-                item_of[self._client.submit(function, item, pure=False)] = item
+                item_of[self._client.submit(_call, packed, pure=False)] = item
 
         try:
             send(islice(waiting, _ahead(known)))
@@ -279,6 +290,19 @@ def _check_versions(client: Client, name: str) -> None:
                 f"worker {address} has neurorecon {version}, this is {__version__}; install the "
                 "same version on both sides"
             )
+
+
+def _call(packed: bytes) -> Any:
+    function, item = pickle.loads(packed)
+    return function(item)
+
+
+def worker_number() -> int:
+    """The number of this worker among those of its machine; 0 where it has a name instead."""
+    from distributed import get_worker
+
+    name = get_worker().name
+    return name if isinstance(name, int) else 0
 
 
 def _host() -> tuple[str, int]:

@@ -68,6 +68,8 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
     assert record["segment"]["windows"] == 1
     assert record["segment"]["device"] in ("cpu", "cuda", "mps")
     assert record["segment"]["memory_bytes"] > array.nbytes
+    assert record["segment"]["windows_run"] == 1
+    assert 0 < record["segment"]["seconds"] < 600
     assert record["problem"] is None
 
 
@@ -117,6 +119,21 @@ def test_a_large_stack_is_sampled_plane_by_plane(
     assert _json(path)["intensity"]["planes"] == 3
     assert _json(path)["intensity"]["maximum"] == _noise()[::3].max()
     assert "from 3 planes" in _run(path).stdout
+
+
+def test_empty_space_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neurites in one corner of a stack: most windows are empty, also judged by a few boxes."""
+    array = np.random.default_rng(1).normal(20, 1, (64, 320, 320)).clip(0).astype(np.uint8)
+    for y in range(8, 60, 8):
+        array[20:24, y : y + 3, 4:60] = 200
+    tifffile.imwrite(tmp_path / "a.tif", array)
+    whole = _json(tmp_path / "a.tif")["segment"]
+    assert whole["windows"] == 25
+    assert whole["windows_run"] <= 6
+    assert "not empty" in _run(tmp_path / "a.tif").stdout
+    monkeypatch.setattr(command, "_MOST_VOXELS", array.size // 3)
+    monkeypatch.setattr(command, "_BOX_WINDOWS", 2)
+    assert _json(tmp_path / "a.tif")["segment"]["windows_run"] < 25
 
 
 def test_no_model_is_told_but_no_failure(tmp_path: Path) -> None:

@@ -4,25 +4,34 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from micrographs import NEURITE, drawn, line, micrograph
 from micrographs import run as trace
+from typer.testing import CliRunner
 
 pytest.importorskip("distributed")
 
+from neurorecon.cli.app import app
 from neurorecon.distributed import Where, open_cluster
 from neurorecon.io import ondisk
 
 
 @pytest.fixture(scope="module")
-def address():
+def cluster():
     with open_cluster(Where(workers=2), print) as workers:
-        yield workers._client.scheduler.address
+        yield workers
+
+
+@pytest.fixture(scope="module")
+def address(cluster) -> str:
+    return cluster._client.scheduler.address
 
 
 @pytest.fixture
@@ -46,6 +55,47 @@ def test_trace_writes_the_same_bytes(segmentation: Path, address: str, tmp_path:
         assert "bridged" in result.stderr
         texts.add(out.read_text() + report.read_text())
     assert len(texts) == 1
+
+
+def segment(*arguments: object):
+    return CliRunner().invoke(app, ["segment", *map(str, arguments)])
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_segment_writes_the_same_bytes_though_a_worker_is_killed(
+    cluster, address: str, tmp_path: Path, small_model: Path, write_stack, monkeypatch
+) -> None:
+    from neurorecon.commands.segment import memory
+
+    monkeypatch.setattr(memory, "CORE_EDGE", 64)
+    stack = write_stack(tmp_path / "a.tif", (30, 270, 280))
+    options = ("--model", small_model, "--no-skip", "--tta", "--batch-size", 4)
+    torch.set_num_threads(cluster.threads())
+    alone = segment(stack, "--out", tmp_path / "alone.zarr", *options)
+    assert alone.exit_code == 0, alone.stderr
+
+    noted = tmp_path / ".a.zarr.unfinished" / "finished"
+    [victim, _] = cluster._client.run(os.getpid).values()
+    when_killed: list[int] = []
+
+    def kill() -> None:
+        while not noted.exists() or not (count := noted.read_text().count("\n")):
+            time.sleep(0.005)
+        os.kill(victim, signal.SIGKILL)
+        when_killed.append(count)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    shared = segment(stack, "--out", tmp_path / "a.zarr", *options, "--dask", address)
+    assert shared.exit_code == 0, shared.stderr
+    killer.join(10)
+    assert 1 <= when_killed[0] < 9
+    assert "was lost" in shared.stderr
+    assert files_in(tmp_path / "a.zarr") == files_in(tmp_path / "alone.zarr")
+    assert not noted.parent.exists()
 
 
 def test_what_workers_cannot_do_is_said(address: str, tmp_path: Path) -> None:

@@ -207,13 +207,13 @@ def _working_folder(request: SegmentRequest, shared: bool) -> Iterator[Path]:
 
     shared: beside the target, which other machines see.
     """
-    if not (isinstance(request.target, Path) and request.resumable):
-        beside = isinstance(request.target, Path) and shared
-        place = request.target.resolve().parent if beside else None
+    target = request.target
+    if not (isinstance(target, Path) and request.resumable):
+        place = target.resolve().parent if isinstance(target, Path) and shared else None
         with tempfile.TemporaryDirectory(prefix=".neurorecon-", dir=place) as name:
             yield Path(name)
         return
-    folder = unfinished_folder(request.target)
+    folder = unfinished_folder(target)
     if not request.resume:
         fresh_folder(folder)
     try:
