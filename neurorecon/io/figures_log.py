@@ -39,7 +39,7 @@ class FiguresLog:
             self._file.flush()
         except OSError as error:
             raise NeuroreconError(
-                f"cannot write {self._file.name} ({error.strerror.lower()}); free some space; a "
+                f"cannot write {self._file.name} ({(error.strerror or 'write failed').lower()}); free some space; a "
                 "run that has saved its state goes on with --resume"
             ) from error
         for name, value in known.items():
