@@ -35,17 +35,7 @@ def build_record(
     paths: the SWC files, one for each neuron. seconds: by stage.
     """
     grid = evidence.grid
-    source = str(request.source) if isinstance(request.source, Path) else "standard input"
-    return {
-        "stack": request.stack or source,
-        "segmented_with": request.made_with,
-        "read_as": evidence.reading.value,
-        "image": str(request.image) if request.image else None,
-        "shape_zyx": list(evidence.probability.shape),
-        "unit": grid.unit,
-        "voxel_size_zyx": list(grid.voxel_size_zyx),
-        "voxel_size_source": grid.source,
-        "origin_zyx": list(grid.origin_zyx),
+    return _input(request, evidence) | {
         "parameters": _parameters(request, config, result, grid),
         "versions": {
             "neurorecon": __version__,
@@ -71,6 +61,23 @@ def build_record(
             "each": [_plain(asdict(fragment)) for fragment in result.dropped],
         },
         "doubts": [_plain(asdict(doubt)) for doubt in result.doubts],
+    }
+
+
+def _input(request: TraceRequest, evidence: Evidence) -> dict[str, Any]:
+    """What was read, and how."""
+    grid = evidence.grid
+    source = str(request.source) if isinstance(request.source, Path) else "standard input"
+    return {
+        "stack": request.stack or source,
+        "segmented_with": request.made_with,
+        "read_as": evidence.reading.value,
+        "image": str(request.image) if request.image else None,
+        "shape_zyx": list(evidence.probability.shape),
+        "unit": grid.unit,
+        "voxel_size_zyx": list(grid.voxel_size_zyx),
+        "voxel_size_source": grid.source,
+        "origin_zyx": list(grid.origin_zyx),
     }
 
 
