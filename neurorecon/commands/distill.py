@@ -7,19 +7,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from neurorecon.config import TrainConfig
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.checkpoint import provenance, save_checkpoint
 from neurorecon.io.ondisk import VoxelsOnDisk
-from neurorecon.io.stack import check_values, open_stack
+from neurorecon.io.stack import open_stack
 from neurorecon.model.config import PRESETS, Embedding, Preset, StudentConfig
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import (
@@ -127,14 +124,8 @@ def open_unlabelled_stacks(paths: Sequence[Path], files: ExitStack) -> list[Trai
     for path in paths:
         opened = files.enter_context(open_stack(path))
         voxels = VoxelsOnDisk(opened, cache_bytes=CACHE_BYTES // len(paths))
-        voxels = voxels.converted(partial(_finite, str(path)), opened.dtype)
         stacks.append(TrainingStack(path.name, voxels, estimate_scale(voxels)))
     return stacks
-
-
-def _finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    check_values(name, array, allow_uniform=True)
-    return array
 
 
 def _reported(figures: dict[str, float]) -> dict[str, float]:

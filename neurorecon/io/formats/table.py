@@ -150,6 +150,7 @@ WRITTEN = (
     ("Neuroglancer precomputed skeletons", "a folder", "convert"),
     ("table of edges", ".csv", "convert"),
     ("OME-TIFF, BigTIFF above 4 GB", ".tif", "segment, simulate"),
+    ("OME-Zarr 0.4, 0.5, with its pyramid", ".zarr", "segment"),
 )
 
 # Longest first: `a.ome.tif` is `a`, not `a.ome`.
