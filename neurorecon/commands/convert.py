@@ -32,6 +32,7 @@ class To(StrEnum):
     precomputed = "precomputed"
 
 
+_MOST_NODES = 20_000_000
 _BY_SUFFIX = {".swc": To.swc, ".csv": To.csv, "": To.precomputed, ".precomputed": To.precomputed}
 
 
@@ -204,6 +205,11 @@ def _refined(tree: _Tree, request: ConvertRequest, done: list[str]) -> _Tree:
         done.append(f"smoothed: length {before:.6g} to {trees.length:.6g}{unit}")
     if request.resample is not None:
         before = len(trees)
+        if trees.length / request.resample > _MOST_NODES:
+            raise InputError(
+                f"--resample {request.resample:g} would make {trees.length / request.resample:.2g} "
+                f"nodes of a length of {trees.length:.6g}{unit}; give a longer step"
+            )
         trees = resampled(trees, request.resample)
         done.append(f"resampled: {before:,} to {told(len(trees), 'node')}")
     return replace(tree, trees=trees)

@@ -12,7 +12,7 @@ from neurorecon.morphology import SOMA, Morphology
 
 _SAMPLES_PER_SIGMA = 4
 _REACH_SIGMA = 4
-_MOST_SAMPLES = 1_000_000  # of one branch
+_SAMPLES_PER_NODE = 32  # at most: what is finer than the nodes moves none of them
 
 
 def resampled(morphology: Morphology, step: float) -> Morphology:
@@ -66,7 +66,7 @@ def smoothed(morphology: Morphology, length: float) -> Morphology:
         if len(branch) < 3 or arc[-1] == 0:
             continue
         wanted = np.ceil(arc[-1] / length * _SAMPLES_PER_SIGMA)
-        samples = int(np.clip(wanted, 2, _MOST_SAMPLES))
+        samples = int(np.clip(wanted, 2, _SAMPLES_PER_NODE * len(branch)))
         at = np.linspace(0.0, arc[-1], samples + 1)
         sigma = length * samples / arc[-1]
         if sigma > samples:  # as straight as it can get

@@ -17,7 +17,7 @@ def is_store(folder: Path) -> bool:
 
 def is_pattern(path: Path) -> bool:
     """Whether a name stands for several files."""
-    return glob.has_magic(str(path)) and not path.exists()
+    return glob.has_magic(str(path)) and not exists(path)
 
 
 def split_address(path: Path) -> tuple[Path, str]:

@@ -237,6 +237,7 @@ def test_several_files_into_a_folder(tmp_path):
         (("--out", "a.swc", "--mirror", "w"), "letters of axes"),
         (("--out", "a.swc", "--join", "0"), "above zero"),
         (("--out", "a.swc", "--resample", "nan"), "above zero"),
+        (("--out", "a.swc", "--resample", "1e-9"), "longer step"),
         (("--out", "a.swc", "--scale", "1", "-1", "1"), "above zero"),
         (("--out", "a.swc", "--shift", "inf", "0", "0"), "finite"),
         (("--out", "no/such/a.swc"), "create it"),

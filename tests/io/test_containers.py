@@ -71,6 +71,12 @@ def test_what_is_made_of_a_data_set_lies_beside_its_file(two, address, stem):
     assert split_address(path)[0].parent == two.parent
 
 
+def test_brackets_in_a_name_are_no_pattern(two):
+    odd = two.rename(two.with_name("a [1].h5"))
+    assert np.array_equal(read_volume(odd / "raw").array, STACK)
+    assert stack_stem(odd / "raw") == "a [1]_raw"
+
+
 def test_a_data_set_that_leads_out_of_the_file_is_refused(two):
     for name in ("../b", "", "/", "x/../.."):
         with pytest.raises(InputError, match="--dataset"):

@@ -115,10 +115,12 @@ class ArrayImage:
             where[plan.channel] = plan.channel_index
         with damage_reported(self.name):
             values = np.asarray(self.crop(tuple(where)))
+        if values.base is not None:
+            # A part of what is kept or mapped, which nobody may change, and the file may.
+            values = values.copy()
         # (spatial axes in the file's order) -> (Z, Y, X)
         order = np.argsort(np.argsort([plan.z, plan.y, plan.x]))
-        # A copy, for what is mapped cannot be written and changes when the file does.
-        return np.array(values.transpose(order), dtype=self.dtype, order="C")
+        return np.ascontiguousarray(values.transpose(order), dtype=self.dtype)
 
 
 def checked_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -28,6 +28,20 @@ _ENCODINGS = {
     **dict.fromkeys(("ascii", "text", "txt"), "text"),
     "raw": "none",
 }
+_TYPES = {
+    **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
+    **dict.fromkeys(("uchar", "unsigned char", "uint8", "uint8_t"), "u1"),
+    **dict.fromkeys(("short", "short int", "signed short", "signed short int"), "i2"),
+    **dict.fromkeys(("int16", "int16_t"), "i2"),
+    **dict.fromkeys(("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), "u2"),
+    **dict.fromkeys(("int", "signed int", "int32", "int32_t"), "i4"),
+    **dict.fromkeys(("uint", "unsigned int", "uint32", "uint32_t"), "u4"),
+    **dict.fromkeys(("longlong", "long long", "long long int", "signed long long"), "i8"),
+    **dict.fromkeys(("signed long long int", "int64", "int64_t"), "i8"),
+    **dict.fromkeys(("ulonglong", "unsigned long long", "unsigned long long int"), "u8"),
+    **dict.fromkeys(("uint64", "uint64_t"), "u8"),
+    **{"float": "f4", "double": "f8"},
+}
 _COLOURS = {"rgb-color", "rgba-color", "hsv-color", "xyz-color", "3-color", "4-color"}
 _SPATIAL = {"domain", "space", "???", "none", ""}
 _BY_LABEL = {"x": "X", "y": "Y", "z": "Z", "c": "C", "channel": "C", "t": "T", "time": "T"}
@@ -73,12 +87,11 @@ def _header(path: Path) -> tuple[Mapping[str, Any], int]:
 
 
 def _dtype(name: str, header: Mapping[str, Any]) -> np.dtype[Any]:
-    import nrrd
-
-    if header["type"] == "block":
-        raise InputError(f"{name} holds blocks of bytes; save it as 8- or 16-bit gray")
-    order = {"big": ">", "little": "<"}.get(str(header.get("endian", "little")).lower(), "<")
-    return np.dtype(nrrd.reader._TYPEMAP_NRRD2NUMPY[header["type"]]).newbyteorder(order)
+    kind = _TYPES.get(str(header["type"]).strip().lower())
+    if kind is None:
+        raise InputError(f"{name} holds {header['type']} values; save it as 8- or 16-bit gray")
+    is_big = str(header.get("endian", "little")).lower() == "big"
+    return np.dtype(("<", ">")[is_big] + kind)
 
 
 def _values(
