@@ -1,23 +1,16 @@
 """A Dask cluster that runs one function over many items and outlives workers that die.
 
 Dask itself sends the work of a lost worker to another; what this adds is a bounded number of items
-under way, errors in the words of a user, and a clean end.
+under way, and errors in the words of a user.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import platform
-import signal
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neurorecon import __version__
@@ -30,34 +23,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Say = Callable[[str], None]
 
-_CONNECT_S = 10.0
-_CLOSE_S = 5.0
 _LOOK_S = 2.0
-# How long a worker process that died may take to start again, on a machine that is busy.
-_RESTART = "600s"
 # Items under way for each thread of the cluster: one that runs, and enough that it never waits for
 # the next. All would do for the workers, but results that nobody has fetched yet take their memory.
 _AHEAD = 3
-_MEMORY_SHARE = 0.9  # of this machine's memory, for all workers together
-
-
-@dataclass(frozen=True)
-class Where:
-    """Which cluster to use; one of the two is given.
-
-    address: of a running scheduler (`tcp://host:8786`), or the path of its scheduler file (.json).
-    workers: processes to start on this machine, for as long as the work takes.
-    """
-
-    address: str | None = None
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.address is not None and self.workers is not None:
-            raise InputError(
-                "--dask names a cluster whose workers run already, and --workers starts some on "
-                "this machine; give one of the two"
-            )
 
 
 class Cluster:
@@ -177,121 +146,6 @@ def _ahead(workers: dict[str, int]) -> int:
     return _AHEAD * max(sum(workers.values()), 1)
 
 
-@contextmanager
-def open_cluster(where: Where, note: Say) -> Iterator[Cluster]:
-    """Start workers on this machine, or connect to a cluster.
-
-    note: told in words what goes on: workers that are waited for, or lost.
-
-    Raises InputError where Dask is not installed, nobody answers at the address, or the workers
-    have another version of this program.
-    """
-    try:
-        import distributed
-    except ImportError as error:
-        raise InputError(
-            "--dask and --workers need Dask, which is not installed: pip install 'neurorecon[dask]'"
-        ) from error
-    with warnings.catch_warnings():
-        # Told below in our own words, where they matter.
-        warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)
-        if where.workers is not None:
-            with _local(where.workers) as client:
-                yield Cluster(client, "this machine", note)
-            return
-        name = str(where.address)
-        with _connected(name) as client:
-            _wait_for_workers(client, name, note)
-            _check_versions(client, name)
-            yield Cluster(client, name, note)
-
-
-@contextmanager
-def _local(workers: int) -> Iterator[Client]:
-    """Worker processes of one Dask thread each: the arithmetic has threads of its own."""
-    import dask
-    from distributed import Client, LocalCluster
-
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART}):
-        with _no_interrupts():
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=int(_MEMORY_SHARE * memory / workers),
-                dashboard_address=":0",  # any free port, so that two runs can share a machine
-                silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
-            )
-        with cluster, Client(cluster, timeout=_CONNECT_S) as client:
-            yield client
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the end, and never reaches threads and processes that are started here.
-
-    They inherit what is blocked. A terminal sends Ctrl-C to workers too, which would die of it,
-    each with a traceback; and a cluster that is interrupted as it starts cannot be closed.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # it unblocks the thread that starts it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Client]:
-    from distributed import Client
-
-    by_file = address.endswith(".json")
-    if by_file and not Path(address).is_file():
-        raise InputError(f"there is no scheduler file {address}; is the scheduler running?")
-    try:
-        client = Client(
-            **{"scheduler_file" if by_file else "address": address},
-            timeout=_CONNECT_S,
-            set_as_default=False,
-        )
-    except Exception as error:  # where another service answers, Dask fails in any way
-        raise InputError(
-            f"no Dask scheduler answers at {address}; give the address that `dask scheduler` "
-            "prints, such as tcp://host:8786, or --workers N to start workers on this machine"
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close(_CLOSE_S)
-
-
-def _wait_for_workers(client: Client, name: str, note: Say) -> None:
-    if not client.scheduler_info(n_workers=-1)["workers"]:
-        note(f"{name} has no workers yet; waiting for the first (Ctrl-C stops)")
-        client.wait_for_workers(1)
-
-
-def _check_versions(client: Client, name: str) -> None:
-    """Results must not depend on which worker made them."""
-    try:
-        found = client.run(_version)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the workers of {name} cannot import {error.name}; install neurorecon {__version__} "
-            "where they run"
-        ) from error
-    for address, version in sorted(found.items()):
-        if version != __version__:
-            raise InputError(
-                f"worker {address} has neurorecon {version}, this is {__version__}; install the "
-                "same version on both sides"
-            )
-
-
 def _call(packed: bytes) -> Any:
     function, item = pickle.loads(packed)
     return function(item)
@@ -309,7 +163,3 @@ def _host() -> tuple[str, int]:
     """The machine's name, and the cores that this process may use."""
     able = getattr(os, "sched_getaffinity", None)  # not on macOS
     return platform.node(), len(able(0)) if able else os.cpu_count() or 1
-
-
-def _version() -> str:
-    return __version__

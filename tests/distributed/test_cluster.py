@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from neurorecon.distributed import Cluster, Where, cluster, open_cluster
+from neurorecon.distributed import Cluster, Where, open_cluster, opening
 from neurorecon.errors import InputError, NeuroreconError
 
 
@@ -102,7 +102,7 @@ def test_work_that_kills_every_worker_ends_with_words(two: Cluster) -> None:
 
 
 def test_wrong_addresses_say_what_to_give(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    monkeypatch.setattr(opening, "_CONNECT_S", 0.5)
     for address in ("tcp://127.0.0.1:9", "nonsense", str(tmp_path / "none.json")):
         with pytest.raises(InputError, match="scheduler"), open_cluster(Where(address), print):
             pass
@@ -114,7 +114,7 @@ def test_workers_of_another_version_are_refused(two: Cluster, monkeypatch) -> No
     address = two._client.scheduler.address
     with open_cluster(Where(address), print) as same:
         assert dict(same.each(squared, [2]))[2][0] == 4
-    monkeypatch.setattr(cluster, "__version__", "9.9")
+    monkeypatch.setattr(opening, "__version__", "9.9")
     with (
         pytest.raises(InputError, match=r"9\.9.*same version"),
         open_cluster(Where(address), print),

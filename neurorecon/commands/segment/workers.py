@@ -9,6 +9,7 @@ it was at, and a run that was stopped goes on with `--resume`, with workers or w
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -121,6 +122,7 @@ def _do(job: Job, step: Step) -> bool:
 
     Returns whether there are pieces of the block on the shelf.
     """
+    torch.set_num_threads(job.threads)  # holds for the thread that calls it
     bench = _bench(job)
     block = job.grid[step.number]
     if not step.completes:
@@ -150,15 +152,17 @@ class _Bench:
 
 
 _benches: list[_Bench] = []
+_one_at_a_time = threading.Lock()  # a worker may have several threads
 
 
 def _bench(job: Job) -> _Bench:
-    if _benches and _benches[0].job == job:
+    with _one_at_a_time:
+        if _benches and _benches[0].job == job:
+            return _benches[0]
+        while _benches:
+            _benches.pop().opened.close()
+        _benches.append(_new_bench(job))
         return _benches[0]
-    while _benches:
-        _benches.pop().opened.close()
-    _benches.append(_new_bench(job))
-    return _benches[0]
 
 
 def _new_bench(job: Job) -> _Bench:
@@ -169,7 +173,6 @@ def _new_bench(job: Job) -> _Bench:
                 f"a worker does not find {path}; workers must see the stack and the folder of the "
                 "output under the same names as this machine (a shared file system)"
             )
-    torch.set_num_threads(job.threads)
     opened = ExitStack()
     stack = opened.enter_context(open_stack(request.stack, channel=request.channel))
     voxels = voxels_of(stack, job.most_in_memory, job.folder / SCRATCH)
