@@ -1,32 +1,41 @@
-"""Speed of `segment`'s sliding window against MONAI's, over the same network in one run.
+"""Speed and memory of `segment`'s sliding window against MONAI's, over the same network in one run.
 
     python benchmarks/inference_speed.py [--model NAME] [--shape Z Y X] [--repeats N] [--threads N]
 
-A dense stack of noise, so that nothing can be skipped: same network, windows, overlap, batch and
+A dense stack of noise, and no window skipped: same network, windows, overlap, weights, batch and
 precision, array in, array out. Runs alternate; prints the median and the range of millions of
-voxels of the stack a second (what windows overlap is not counted twice).
+voxels of the stack a second (what windows overlap is not counted twice), the largest difference
+between the two outputs in steps of 1/255 and, from a process of its own for each, the peak of
+memory beyond import, weights, stack and one batch.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
+from numpy.typing import NDArray
 
 from neurorecon.io.checkpoint import load_checkpoint
 from neurorecon.io.models import find_model
 from neurorecon.model.intensity import estimate_scale
 from neurorecon.model.runtime import choose_device, choose_precision, prepared_cpu
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
-from neurorecon.segmentation.plan import plan_windows
+from neurorecon.segmentation.plan import WindowPlan, plan_windows
 from neurorecon.segmentation.predictor import Predictor, default_batch_size
 from neurorecon.segmentation.stack import segment_array
 
 OVERLAP = 0.25
+NAMES = ("neurorecon", "MONAI")
+Run = Callable[[], NDArray[np.uint8]]
 
 
 def main() -> None:
@@ -36,8 +45,26 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--peak-of", choices=NAMES, help="print the memory of one run, in MB")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    with prepared_cpu():
+        runs = _runs(arguments)
+        if arguments.peak_of:
+            print(_peak_mb(runs[arguments.peak_of]))
+            return
+        times: dict[str, list[float]] = {name: [] for name in NAMES}
+        outputs = {}
+        for _ in range(arguments.repeats):
+            for name in NAMES:
+                start = time.perf_counter()
+                outputs[name] = runs[name]()
+                times[name].append(time.perf_counter() - start)
+    _print(times, outputs, {name: _peak_in_child(name) for name in NAMES})
+
+
+def _runs(arguments: argparse.Namespace) -> dict[str, Run]:
+    """Both ways to segment the same stack, after one batch through the network."""
     path = find_model(arguments.model)
     network = build_segmenter(*load_checkpoint(path), str(path)).eval()
     device = choose_device(arguments.device)
@@ -48,38 +75,65 @@ def main() -> None:
     plan = plan_windows(stack.shape, size_multiple_zyx(network.config), overlap=OVERLAP)
     batch = default_batch_size(device)
     predict = Predictor(network, device, dtype)
+    weights = _tents(plan).to(device)
+    predict(torch.zeros(batch, *plan.window_zyx))
 
-    def ours() -> None:
-        segment_array(stack, scale, plan, predict, batch, lambda count: None)
+    def ours() -> NDArray[np.uint8]:
+        return segment_array(stack, scale, plan, predict, batch, lambda count: None)
 
-    def monais() -> None:
+    def monais() -> NDArray[np.uint8]:
         with torch.inference_mode(), torch.autocast(device.type, dtype, dtype != torch.float32):
-            sliding_window_inference(
+            result = sliding_window_inference(
                 torch.from_numpy(scale(stack))[None, None].to(device),
                 plan.window_zyx,
                 batch,
                 lambda windows: torch.sigmoid(network(windows)),
                 overlap=OVERLAP,
-            ).mul(255).to(torch.uint8).cpu()
+                roi_weight_map=weights,
+            )
+            return result.mul_(255).round_().to(torch.uint8).cpu().numpy()[0, 0]
 
-    print(f"{path.name}, {' x '.join(map(str, stack.shape))} voxels, windows {plan.window_zyx},")
-    print(f"batch {batch}, {device}, {arguments.threads} threads, {arguments.repeats} runs each\n")
-    with prepared_cpu():
-        times: dict[str, list[float]] = {"neurorecon": [], "MONAI": []}
-        for _ in range(arguments.repeats):
-            for name, run in (("neurorecon", ours), ("MONAI", monais)):
-                times[name].append(_seconds(run))
-    print("| | million voxels a second, median | slowest | fastest |")
-    print("|---|---|---|---|")
-    for name, seconds in times.items():
-        rates = stack.size / 1e6 / np.array(seconds)
-        print(f"| {name} | {np.median(rates):.2f} | {rates.min():.2f} | {rates.max():.2f} |")
+    if not arguments.peak_of:
+        print(
+            f"{path.name}, {' x '.join(map(str, stack.shape))} voxels, windows {plan.window_zyx},"
+        )
+        print(f"batch {batch}, {device}, {arguments.threads} threads\n")
+    return dict(zip(NAMES, (ours, monais), strict=True))
 
 
-def _seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
+def _tents(plan: WindowPlan) -> torch.Tensor:
+    """Our weights of one window, before they are made to sum up to 1."""
+    sides = [np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) for n in plan.window_zyx]
+    return torch.from_numpy(reduce(np.multiply.outer, sides).astype(np.float32))
+
+
+def _peak_mb(run: Run) -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run()
-    return time.perf_counter() - start
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+
+
+def _peak_in_child(name: str) -> int:
+    done = subprocess.run(
+        [sys.executable, *sys.argv, "--peak-of", name], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout)
+
+
+def _print(
+    times: dict[str, list[float]], outputs: dict[str, NDArray[np.uint8]], peaks: dict[str, int]
+) -> None:
+    print("| | million voxels a second, median | slowest | fastest | peak memory, MB |")
+    print("|---|---|---|---|---|")
+    for name, seconds in times.items():
+        rates = outputs[name].size / 1e6 / np.array(seconds)
+        print(
+            f"| {name} | {np.median(rates):.2f} | {rates.min():.2f} | {rates.max():.2f} | "
+            f"{peaks[name]} |"
+        )
+    ours, monais = (outputs[name].astype(int) for name in NAMES)
+    print(f"\nTime over MONAI's: {np.median(times[NAMES[0]]) / np.median(times[NAMES[1]]):.3f}.")
+    print(f"Largest difference: {np.abs(ours - monais).max()} of 255.")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class Cells:
         """Take in the voxels of a box, (z, y, x)."""
         y, x = (slice(side.start // CELL, -(-side.stop // CELL)) for side in box[1:])
         start = box[0].start
+        if values.min() == values.max():  # much of a sparse stack is, and one value tells it all
+            layers = self._brightness[start // CELL : -(-box[0].stop // CELL), y, x]
+            np.maximum(layers, self._turned(values.flat[:1]), out=layers)
+            return
         while start < box[0].stop:  # the planes of one layer of cells after the other
             stop = min(start + CELL - start % CELL, box[0].stop)
             part = self._turned(values[start - box[0].start : stop - box[0].start])

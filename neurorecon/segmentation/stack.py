@@ -44,11 +44,13 @@ def segment_array(
     batch_size: int,
     on_voxels: Callable[[int], None],
     device: torch.device = _CPU,
+    kept: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain; all windows run.
+    """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain.
 
     on_voxels: told the number of voxels of the stack that were finished since the last call.
     device: where windows are cut out and summed up; `predict` may move them elsewhere and back.
+    kept: which windows run, as `empty.windows_to_run` tells; all by default.
     """
     result = np.empty(array.shape, np.uint8)
     shelf, done = _MemoryShelf(), set[int]()
@@ -63,7 +65,8 @@ def segment_array(
         on_voxels(core.size)
 
     grid = plan_blocks(plan)
-    kept = np.ones([len(starts) for starts in plan.starts_zyx], bool)
+    if kept is None:
+        kept = np.ones([len(starts) for starts in plan.starts_zyx], bool)
     work = Work(grid, read, kept, BatchSize(batch_size))
     run_blocks(work, range(len(grid)), [Lane(predict, device)], shelf, on_block)
     return result
