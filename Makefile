@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 CLEAN := .venv-wheel
+SNAKEMAKE := .venv-snakemake
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check install --quiet
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test test-browser test-lowest docs pictures stress fuzz wheel check-wheel clean
+.PHONY: help demo test test-browser test-napari test-snakemake test-lowest docs pictures stress fuzz wheel check-wheel clean
 
 help:  ## List the targets.
 	@awk '/^[a-z-]+:.*## / {name = $$1; sub(/:.*/, "", name); sub(/.*## +/, ""); \
@@ -28,6 +29,14 @@ test: $(VENV)/develops  ## Lint, types, layers, tests (those of the report if th
 
 test-browser: $(VENV)/develops  ## The HTML report in a headless browser; fails without one.
 	NEURORECON_REQUIRE_BROWSER=1 $(BIN)/pytest tests/browser
+
+test-napari: $(VENV)/napari  ## The napari plugin in napari, headless: needs Xvfb or a screen.
+	@command -v Xvfb >/dev/null || test -n "$$DISPLAY" || { \
+	  echo "no screen and no Xvfb; install it (Debian: apt-get install xvfb libegl1 libgl1)" >&2; exit 1; }
+	$(BIN)/pytest tests/napari_plugin
+
+test-snakemake: $(VENV)/develops $(SNAKEMAKE)/runs  ## The Snakemake pipeline of examples/.
+	PATH="$$PATH:$(CURDIR)/$(SNAKEMAKE)/bin" $(BIN)/pytest tests/cli/test_examples.py
 
 test-lowest: $(LOWEST)/develops  ## The tests on the lowest versions that pyproject.toml allows.
 	$(LOWEST)/bin/pytest
@@ -57,7 +66,7 @@ check-wheel: wheel  ## The wheel in a clean environment: it segments and traces 
 	$(CLEAN)/bin/python tests/wheel_check.py
 
 clean:  ## Remove environments, caches and everything built.
-	rm -rf $(VENV) $(LOWEST) $(CLEAN) dist build demo_output .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(CLEAN) $(SNAKEMAKE) dist build demo_output .coverage .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -79,6 +88,16 @@ $(VENV)/develops: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/documents: pyproject.toml | $(VENV)/develops
 	$(BIN)/python $(PIP) --editable '.[docs]'
+	@touch $@
+
+$(VENV)/napari: pyproject.toml | $(VENV)/develops
+	$(BIN)/python $(PIP) --editable '.[napari]'
+	@touch $@
+
+# In a place of its own: it pins some forty packages.
+$(SNAKEMAKE)/runs:
+	$(PYTHON) -m venv $(SNAKEMAKE)
+	$(SNAKEMAKE)/bin/python $(PIP) 'snakemake>=9'
 	@touch $@
 
 $(LOWEST)/develops: pyproject.toml constraints/lowest.txt | $(LOWEST)/bin/python

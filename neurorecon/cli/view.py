@@ -33,6 +33,14 @@ def view(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
+    napari: Annotated[
+        bool,
+        typer.Option(
+            "--napari",
+            help="Open stack and trees in napari; files are then written only with --out.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False,
     voxel_size: VoxelSize = None,
     channel: Channel = None,
     dataset: Dataset = None,
@@ -40,7 +48,7 @@ def view(
     swc_origin: SwcOrigin = SwcOriginChoice.recording,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show a stack with trees over it: a picture and a page. Prints the files written.
+    """Show a stack with trees over it: a picture and a page, or napari. Prints the files written.
 
     The page is one file that any browser opens without a network.
     """
@@ -70,7 +78,11 @@ def view(
             for path in ([given / name.name for name in names] if given.is_dir() else [given])
         )
     else:
-        outputs = names
+        outputs = () if napari else names
     run(ViewRequest(scene, outputs, overwrite))
     for path in outputs:
         typer.echo(path)
+    if napari:
+        from neurorecon.napari_plugin.viewer import show
+
+        show(scene)
