@@ -14,7 +14,7 @@ _LIVE_MAPS = 9
 _FLOAT_BYTES = 4
 # Times of whole runs against those of their windows, on dense and on sparse stacks.
 _BESIDE_NETWORK = 1.08  # scaling, blending, and what of reading and writing does not overlap
-_SECONDS_TO_START = 2.0
+_SECONDS_TO_START = 3.0  # the libraries and the network
 _SECONDS_A_VOXEL = 6e-9  # looked at once before the first block, and written
 
 
@@ -23,7 +23,7 @@ class Forecast:
     """A run of the network over a stack.
 
     window_zyx: voxels of a window. windows: of the whole stack. runs: how many of them are run, the
-        rest being empty. batch_size: how many at once. seconds: from start to end.
+        rest being empty. batch_size: how many at once. seconds: of the whole command.
     host_bytes: peak memory of the process. device_bytes: of a GPU, 0 on a CPU.
     """
 

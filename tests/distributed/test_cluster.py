@@ -96,11 +96,6 @@ def test_an_error_of_the_work_is_the_error_that_the_user_sees(two: Cluster) -> N
     assert dict(two.each(squared, [3]))[3][0] == 9  # and the cluster still works
 
 
-def test_work_that_kills_every_worker_ends_with_words(two: Cluster) -> None:
-    with pytest.raises(NeuroreconError, match="memory"):
-        list(two.each(deadly, [1]))
-
-
 def test_wrong_addresses_say_what_to_give(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(opening, "_CONNECT_S", 0.5)
     for address in ("tcp://127.0.0.1:9", "nonsense", str(tmp_path / "none.json")):
@@ -129,3 +124,9 @@ def test_without_dask_the_extra_is_named(monkeypatch) -> None:
         open_cluster(Where(workers=2), print),
     ):
         pass
+
+
+def test_work_that_kills_every_worker_ends_with_words(two: Cluster) -> None:
+    # The last test: its workers start again for a while.
+    with pytest.raises(NeuroreconError, match="memory"):
+        list(two.each(deadly, [1]))
