@@ -165,7 +165,10 @@ def draw(
 ) -> None:
     figure, axes = plt.subplots(1, len(lines), figsize=(7.0, 2.8), layout="constrained")
     for axis, (name, values) in zip(axes, lines.items(), strict=True):
-        axis.plot(ticks, values, "o" if names else "o-", color="#1f6f8b")
+        if names:
+            axis.bar(ticks, values, width=0.6, color="#1f6f8b")
+        else:
+            axis.plot(ticks, values, "o-", color="#1f6f8b")
         axis.set(xlabel=label, title=name, ylim=(0, 1.15 * max(values)))
         axis.set_xticks(ticks, names or [f"{tick:.3g}" for tick in ticks])
         axis.spines[["top", "right"]].set_visible(False)
