@@ -125,4 +125,8 @@ def _plain(text: str | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    """Bars that would end a cell; those in code do not."""
+    parts = text.split("`")
+    return "`".join(
+        part if number % 2 else part.replace("|", "\\|") for number, part in enumerate(parts)
+    )

@@ -94,7 +94,7 @@ def _parse_metadata(path: Path, text: str) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
         version = metadata["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: its neurorecon metadata is damaged; train it again") from error
     if version != FORMAT:
         raise InputError(
