@@ -1,10 +1,12 @@
 """Raw stacks without a network: what stands out is found, whatever the background and voxels."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from neurorecon.segmentation.classical import brightened
+from neurorecon.segmentation.classical import BYTES_PER_VOXEL, brightened
 
 
 def tube(shape, start, end, radius, voxel_size=(1, 1, 1)) -> np.ndarray:
@@ -65,3 +67,15 @@ def test_a_black_stack_with_one_bright_voxel_does_not_fail():
     found = brightened(stack, (1, 1, 1))
     assert found[2, 3, 4] >= 128
     assert found.dtype == np.uint8
+
+
+def test_memory_is_what_is_said_before_the_run():
+    stack = np.random.default_rng(0).poisson(20, (30, 100, 100)).astype(np.uint16)
+    stack[14:17, :, 48:52] += 200
+    tracemalloc.start()
+    try:
+        brightened(stack, (2, 1, 1))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / stack.size <= BYTES_PER_VOXEL + 1
