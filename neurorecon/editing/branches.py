@@ -30,7 +30,7 @@ def resampled(morphology: Morphology, step: float) -> Morphology:
     for branch in _branches(morphology, kept):
         arc = _arc(morphology.point_zyx[branch])
         # Within a cell body there is no neurite to put nodes on.
-        in_soma = morphology.kind[branch[-1]] == SOMA
+        in_soma = (morphology.kind[branch] == SOMA).all()
         pieces = 1 if in_soma else max(round(float(arc[-1]) / step), 1)
         at = np.linspace(0.0, arc[-1], pieces + 1)[1:-1]
         columns = [np.interp(at, arc, column) for column in old[branch].T]

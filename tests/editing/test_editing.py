@@ -58,7 +58,8 @@ def test_resampling_keeps_ends_forks_and_topology(before, step):
     assert after.child_count.max() == before.child_count.max() or len(before) == 1
     assert len(after.roots) == len(before.roots)
     assert after.length <= before.length * (1 + 1e-9) + 1e-9  # chords are shorter
-    assert after.edge_length.max(initial=0) <= 1.5 * step + 1e-9 or step < 0.3
+    neurite = (after.kind[after.edges] != 1).any(axis=1)
+    assert after.edge_length[neurite].max(initial=0) <= 1.5 * step + 1e-9
     assert (after.radius > 0).all()
 
 
