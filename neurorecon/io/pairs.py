@@ -17,6 +17,7 @@ COLUMNS = ("image", "swc")
 _MASK = "mask"
 _LABEL_SUFFIX = "_label"
 _DERIVED = ("_seg", _LABEL_SUFFIX)
+_LONGEST_NAME = 255  # of every file system in use
 Row = dict[str, str | None]
 _UNITS: dict[str, Unit | None] = {"um": "um", "voxel": "voxel", "": None}
 
@@ -158,6 +159,10 @@ def path_of_row(path: Path, line: int, row: Row, column: str) -> Path:
     named = (row[column] or "").strip()
     if not named:
         raise InputError(f"{path}, line {line}: {column} is empty; give the name of a file")
+    if max(len(part) for part in named.split("/")) > _LONGEST_NAME:
+        raise InputError(
+            f"{path}, line {line}: {column} is {named[:40]!r}..., too long for the name of a file"
+        )
     return path.parent / named
 
 
