@@ -109,6 +109,15 @@ def test_an_unfinished_run_is_neither_lost_nor_made_up(
     assert not list(stack.parent.glob(".*"))
 
 
+def test_what_was_killed_before_its_first_block_just_starts_again(
+    stack: Path, small_model: Path
+) -> None:
+    unfinished_folder(stack.with_name("b.tif")).mkdir()
+    resumed = _segment(stack, small_model, "b.tif", "--resume")
+    assert resumed.exit_code == 2 and "without --resume" in resumed.stderr
+    assert _segment(stack, small_model, "b.tif").exit_code == 0
+
+
 def test_a_killed_process_is_gone_on_with(stack: Path, small_model: Path) -> None:
     """The real thing: SIGKILL in the middle, and what it left."""
     target = stack.with_name("b.tif")

@@ -13,7 +13,7 @@ from neurorecon.io.address import split_address
 from neurorecon.io.atomic import refuse_existing, refuse_existing_store
 from neurorecon.io.omezarr_writer import OmeVersion
 from neurorecon.io.stack import default_folder, stack_stem
-from neurorecon.io.unfinished import unfinished_folder
+from neurorecon.io.unfinished import Unfinished, unfinished_folder
 from neurorecon.model.runtime import Precision
 
 # (total voxels) -> a context whose value is told how many more voxels are done.
@@ -79,7 +79,7 @@ def refuse_target(request: SegmentRequest) -> None:
         raise InputError(f"{target} is the stack itself; choose another name for the output")
     refuse = refuse_existing_store if request.writes_zarr else refuse_existing
     refuse(target, request.overwrite)
-    unfinished = unfinished_folder(target).exists()
+    unfinished = Unfinished.has_begun(unfinished_folder(target))
     if request.resumable and unfinished and not (request.resume or request.overwrite):
         raise InputError(
             f"an unfinished run of {target} is there; add --resume to go on with it, or "
