@@ -74,6 +74,7 @@ def segment(
             overlap=overlap,
             overwrite=False,
             tta=tta,
+            resumable=False,
         )
         run(request, Log.warning, progress)
         return read_volume(folder / "probability.tif", allow_uniform=True).array

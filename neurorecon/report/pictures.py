@@ -15,14 +15,11 @@ from neurorecon.report.projections import (
     Projections,
     Stack,
     bright_blocks,
-    dark_along,
     raise_to,
     shown,
     unseen,
 )
 from neurorecon.volume import Grid
-
-__all__ = ["Slab", "StackPictures", "dark_along", "take_pictures"]
 
 PROJECTION_PIXELS = 1024  # longest side of a projection
 SLAB_PIXELS = 640  # longest side of a slab's picture: with `SLABS` of them, some 5 MB at most

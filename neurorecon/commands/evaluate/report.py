@@ -21,7 +21,8 @@ from neurorecon.metrics.morphometry import MorphometryPair
 from neurorecon.morphology import Morphology
 from neurorecon.report.content import Chart, Curve, Layer, Page, PageTree, Table, unit_sign
 from neurorecon.report.page import render_page
-from neurorecon.report.pictures import StackPictures, dark_along, take_pictures
+from neurorecon.report.pictures import StackPictures, take_pictures
+from neurorecon.report.projections import dark_along
 from neurorecon.volume import Grid, Unit
 
 GOLD_MATCHED, GOLD_MISSED = "#7fd4ff", "#ffb000"

@@ -20,6 +20,8 @@ from neurorecon.io.tomlfile import read_toml, write_toml
 SEGMENTATION = "_seg.tif"
 _ENDINGS = (SEGMENTATION, ".swc", ".csv", ".json", ".png", ".html")
 _RECORD = ".options.toml"
+# Where and how fast the work is done; the same result is not made again for them.
+_HOW = {"device", "batch-size", "max-memory", "dask", "workers", "resume"}
 
 Record = dict[str, Any]
 
@@ -78,7 +80,7 @@ class Job:
             bool(made.get("finished"))
             and made.get("source") == source
             and made.get("model") == self.model
-            and {name: record.get(name) for name in self.options} == self.options
+            and all(self._same_options(record, name) for name in self.options)
             and bool(made["outputs"])
             and all((self.folder / name).exists() for name in made["outputs"])
         )
@@ -89,10 +91,14 @@ class Job:
         return (
             made.get("source") == source
             and made.get("model") == self.model
-            and record.get("segment") == self.options["segment"]
+            and self._same_options(record, "segment")
             and path.exists()
             and made.get("outputs", {}).get(path.name) == fingerprint(path)
         )
+
+    def _same_options(self, record: Record, command: str) -> bool:
+        before, now = record.get(command, {}), self.options[command]
+        return all(before.get(key) == now.get(key) for key in {*before, *now} - _HOW)
 
     def not_ours(self, record: Record) -> list[Path]:
         """Files in the way that no run wrote, or that were changed since one did."""
