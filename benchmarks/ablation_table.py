@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 STEPS = 1000
 SCORES = ("dice", "hd95", "cldice", "f1", "esa")
 RESAMPLES = 10_000
+# A mask that shows both neurons scores worse than one that shows half of one.
+HALF_ANNOTATED = "OP_2"
 BASES = ("scratch", INFLATED, *CONTROLS)
 
 Runs = list[dict[str, Any]]
@@ -24,9 +26,16 @@ def print_tables(runs: Runs) -> None:
     common = [run for run in fixed if run["row"] in CONTROLS or run["steps"] == STEPS]
     print("## All rows, fixed split (controls: for as long as `average` took)\n")
     _print_rows(common)
-    for base in BASES:
+    whole = [_without(run, HALF_ANNOTATED) for run in common]
+    print(f"\n## The same without {HALF_ANNOTATED}: its gold is one of two neurons in the stack\n")
+    _print_rows(whole)
+    for base in (base for base in BASES if base in _rows(common)):
         print(f"\n## Against `{base}`: mean difference, 95 % interval of a paired bootstrap\n")
         _print_differences(common, base)
+        print(f"\nWithout {HALF_ANNOTATED}:\n")
+        _print_differences(whole, base)
+    print("\n## Stack by stack, mean over seeds: Dice, HD95, clDice, F1\n")
+    _print_stacks(common)
     longer = [run for run in fixed if run not in common]
     if longer:
         print("\n## Longer, fixed split\n")
@@ -41,6 +50,26 @@ def print_tables(runs: Runs) -> None:
         if run["purpose"] == "tuning":
             tried = f"{run['row']}, {run['steps']} steps, {_rates(run)}"
             print(f"- {tried}: {run['validation_dice']:.3f}")
+
+
+def _without(run: dict[str, Any], stack: str) -> dict[str, Any]:
+    return {**run, "test": {name: found for name, found in run["test"].items() if name != stack}}
+
+
+def _print_stacks(runs: Runs) -> None:
+    stacks = SPLITS[FIXED].test
+    print("| row | " + " | ".join(stacks) + " |")
+    print("|---" * (1 + len(stacks)) + "|")
+    for row in _rows(runs):
+        own = [run["test"] for run in runs if run["row"] == row]
+        cells = []
+        for stack in stacks:
+            dice, hd95, cldice, f1 = (
+                np.mean([test[stack][name] for test in own])
+                for name in ("dice", "hd95", "cldice", "f1")
+            )
+            cells.append(f"{dice:.3f}, {hd95:.0f}, {cldice:.3f}, {f1:.3f}")
+        print(f"| {row} | {' | '.join(cells)} |")
 
 
 def _print_rows(runs: Runs) -> None:
