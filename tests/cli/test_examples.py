@@ -72,6 +72,7 @@ def test_the_snakemake_pipeline(folders):
     stacks, results, gold = folders
     config = ["--config", f"stacks={stacks}", f"results={results}", f"gold={gold}"]
     snakefile = EXAMPLES / "snakemake" / "Snakefile"
-    done = run("snakemake", "--snakefile", snakefile, "--cores", 2, *config)
+    where = ("--snakefile", snakefile, "--directory", results.parent)  # its state goes there
+    done = run("snakemake", *where, "--cores", 2, *config)
     assert done.returncode == 0, done.stderr
     check_results(results)
