@@ -105,7 +105,15 @@ def with_soma(tree: Morphology, soma: Soma) -> Morphology:
     apart = np.linalg.norm(tree.point_zyx - tree.point_zyx[soma.row], axis=1)
     body = _connected(tree, soma.row, apart < soma.radius)
     parent = tree.parent.copy()
-    parent[(parent >= 0) & body[parent]] = soma.row
+    while True:
+        parent[(parent >= 0) & body[parent]] = soma.row
+        # A stem whose first node is its end or a fork is, to programs that start stems outside of
+        # the body, a section without length.
+        stem = (parent == soma.row) & ~body
+        bare = stem & (np.bincount(parent[parent >= 0], minlength=len(tree)) != 1)
+        if not bare.any():
+            break
+        body |= bare
     kind = np.full(len(tree), UNDEFINED, np.int64)
     kind[soma.row] = SOMA
     radius = tree.radius.copy()

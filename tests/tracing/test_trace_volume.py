@@ -7,8 +7,9 @@ from scipy.spatial import KDTree
 
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.geometry import sample_edges
-from neurorecon.morphology import SOMA
+from neurorecon.morphology import SOMA, Morphology
 from neurorecon.tracing import TraceConfig, trace_volume
+from neurorecon.tracing.soma import Soma, with_soma
 from neurorecon.volume import Grid
 
 Y_SHAPE = joined(
@@ -150,6 +151,17 @@ def test_soma_is_one_node_with_its_radius_and_stems_from_its_surface():
     assert apart.min() > 0.8 * radius
     assert len(tree.tips) == 3
     assert tree.radius[others].max() < 0.6 * radius
+
+
+def test_a_stem_that_hardly_leaves_its_soma_is_no_section_without_length():
+    """Nodes outside of the body: an end, a fork with two branches, and a plain stem."""
+    fork = [(0, 5.5, 0), (0, 8, 1), (0, 10, 1), (0, 8, -1), (0, 10, -1)]
+    point = np.array([(0, 0, 0), (0, 0, 5.2), *fork, (0, -5.5, 0), (0, -8, 0)], float)
+    parent = np.array([-1, 0, 0, 2, 3, 2, 5, 0, 7])
+    tree = Morphology(point, np.full(9, 1.0), parent, np.zeros(9, int))
+    found = with_soma(tree, Soma(0, 5.0))
+    assert found.point_zyx[:, 1].tolist() == [0.0, 8.0, 10.0, 8.0, 10.0, -5.5, -8.0]
+    assert found.parent.tolist() == [-1, 0, 1, 0, 3, 0, 5]
 
 
 def test_without_a_soma_the_root_is_the_thickest_end_and_no_soma_is_invented():
