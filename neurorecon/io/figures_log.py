@@ -38,9 +38,10 @@ class FiguresLog:
             self._rows.writerow({"step": step, **known})
             self._file.flush()
         except OSError as error:
+            reason = (error.strerror or "write failed").lower()
             raise NeuroreconError(
-                f"cannot write {self._file.name} ({(error.strerror or 'write failed').lower()}); free some space; a "
-                "run that has saved its state goes on with --resume"
+                f"cannot write {self._file.name} ({reason}); free some space; a run that has saved "
+                "its state goes on with --resume"
             ) from error
         for name, value in known.items():
             self._writer.add_scalar(name, value, step)
