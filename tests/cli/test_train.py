@@ -151,6 +151,30 @@ def test_an_interrupt_finishes_the_step_and_keeps_the_state(
     assert broken.stat().st_mode & 0o777 == (tmp_path / "data" / "a.tif").stat().st_mode & 0o777
 
 
+def test_a_run_that_is_under_way_is_left_alone(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_pair(tmp_path / "data", "a")
+    out, others = tmp_path / "model.safetensors", []
+    options = ("--init", small_model, "--steps", 1)
+    loss = SupervisedTask.loss
+
+    def beside(task: SupervisedTask, step: int, part: int) -> Any:
+        monkeypatch.setattr(SupervisedTask, "loss", loss)
+        more: tuple[tuple[str, ...], ...] = ((), ("--overwrite",), ("--resume",))
+        others.extend(_train(tmp_path / "data", out, *options, *extra) for extra in more)
+        return loss(task, step, part)
+
+    monkeypatch.setattr(SupervisedTask, "loss", beside)
+    assert _train(tmp_path / "data", out, *options).exit_code == 0
+    assert [other.exit_code for other in others] == [2, 2, 2]
+    assert all("another run is training" in other.stderr for other in others)
+    assert len(_figures(tmp_path / "model_log")) == 1
+    assert not list(tmp_path.glob(".*"))
+    again = _train(tmp_path / "data", out, *options, "--overwrite")
+    assert again.exit_code == 0, again.stderr
+
+
 def test_scratch_starts_a_network_of_the_default_size(tmp_path: Path) -> None:
     _write_pair(tmp_path / "data", "a")
     out = tmp_path / "model.safetensors"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,7 @@ from neurorecon.io.checkpoint import (
     save_checkpoint,
     save_training_state,
 )
+from neurorecon.io.lock import locked
 from neurorecon.io.models import find_model
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.runtime import (
@@ -49,12 +51,11 @@ def train(request: TrainRequest, note: Callable[[str], None], progress: StepProg
     """Train and write the checkpoint with its averaged weights and provenance."""
     with joined_processes() as processes:
         say = note if processes.leads else _silent
-        if processes.leads:
-            _refuse_outputs(request)
-        run = _Run(request, processes, say)
-        run.train(progress)
-        if processes.leads:
-            run.finish()
+        with _held_outputs(request) if processes.leads else nullcontext():
+            run = _Run(request, processes, say)
+            run.train(progress)
+            if processes.leads:
+                run.finish()
 
 
 class _Run:
@@ -222,13 +223,21 @@ def _initial_model(init: str) -> tuple[Segmenter, dict[str, Any]]:
     }
 
 
-def _refuse_outputs(request: TrainRequest) -> None:
+@contextmanager
+def _held_outputs(request: TrainRequest) -> Iterator[None]:
+    """Model, state and log folder for this run alone; InputError where they are not to be had."""
     refuse_existing(request.target, request.overwrite)
-    if request.state_file.exists() and not (request.resume or request.overwrite):
-        raise InputError(
-            f"{request.state_file} is there: a run that will write {request.target} was stopped; "
-            "go on with --resume, or start over with --overwrite"
-        )
+    with locked(request.target.with_name(f".{request.target.name}.lock")) as free:
+        if not free:
+            raise InputError(
+                f"another run is training {request.target}; wait for it, or choose another name"
+            )
+        if request.state_file.exists() and not (request.resume or request.overwrite):
+            raise InputError(
+                f"{request.state_file} is there: a run that will write {request.target} was "
+                "stopped; go on with --resume, or start over with --overwrite"
+            )
+        yield
 
 
 def _refuse_other_run(
