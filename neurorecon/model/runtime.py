@@ -22,7 +22,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # glibc's mallopt parameters (malloc.h).
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 1 << 30
 
 
@@ -78,10 +78,9 @@ def prepared_cpu() -> Iterator[None]:
     tens of times slower. This ends with the context, since it holds for all code in the thread:
     SciPy's cKDTree, for one, splits without end where the number after zero is zero.
 
-    glibc keeps freed blocks instead of returning them to the system after each layer; otherwise
-    every pass faults its buffers in again, up to 40 % of the time. (Only on Linux with glibc.)
+    Freed blocks of memory are kept; this stays so.
     """
-    _keep_freed_blocks()
+    keep_freed_blocks()
     torch.set_flush_denormal(True)
     try:
         yield
@@ -89,13 +88,20 @@ def prepared_cpu() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _keep_freed_blocks() -> None:
+def keep_freed_blocks() -> None:
+    """Have glibc keep freed blocks instead of returning them to the system after each layer.
+
+    Otherwise every pass faults its buffers in again, up to 40 % of the time. Threads share one
+    arena, since those of their own give large blocks back whatever they are told; this holds only
+    if it is said before there are threads. Does nothing but on Linux with glibc.
+    """
     if not sys.platform.startswith("linux"):
         return
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
+    mallopt(_M_ARENA_MAX, 1)
     mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 

@@ -118,6 +118,24 @@ def test_what_was_killed_before_its_first_block_just_starts_again(
     assert _segment(stack, small_model, "b.tif").exit_code == 0
 
 
+def test_a_run_that_is_under_way_is_left_alone(
+    stack: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, others = command.Unfinished.finish, []
+
+    def beside(self: Any, number: int) -> None:
+        finish(self, number)
+        if number == 0:
+            options = ("--overwrite", "--resume")
+            others.extend(_segment(stack, small_model, "b.tif", option) for option in options)
+
+    monkeypatch.setattr(command.Unfinished, "finish", beside)
+    assert _segment(stack, small_model, "b.tif").exit_code == 0
+    assert [other.exit_code for other in others] == [2, 2]
+    assert all("another process" in other.stderr for other in others)
+    assert not list(stack.parent.glob(".*"))
+
+
 def test_a_killed_process_is_gone_on_with(stack: Path, small_model: Path) -> None:
     """The real thing: SIGKILL in the middle, and what it left."""
     target = stack.with_name("b.tif")

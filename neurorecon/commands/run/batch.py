@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +13,7 @@ from typing import Literal
 from neurorecon.commands.run.job import Job, fingerprint
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.address import exists, is_pattern
+from neurorecon.io.lock import locked
 
 # (job, whether to keep the segmentation that is there) -> the files written
 Work = Callable[[Job, bool], Sequence[Path]]
@@ -53,7 +52,7 @@ def run_batch(
     overwrite: do everything again, and replace files that no run wrote.
     """
     for job in jobs:
-        with _locked(job) as free:
+        with locked(job.folder / f".{job.name}.lock") as free:
             yield _outcome(job, work, begin, comment, overwrite) if free else Outcome(job, "busy")
 
 
@@ -88,22 +87,3 @@ def _outcome(
         found = f"{type(error).__name__}: {error}"
         return Outcome(job, "failed", f"{found}; this is a defect, please report it with {path}")
     return Outcome(job, "done")
-
-
-@contextlib.contextmanager
-def _locked(job: Job) -> Iterator[bool]:
-    """Whether no other run is at this job; it goes free with the process, however that ends."""
-    path = job.folder / f".{job.name}.lock"
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-            yield False  # the run that had it removed the file in between
-            return
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)

@@ -29,11 +29,12 @@ from neurorecon.commands.segment.source import (
 from neurorecon.commands.segment.workers import Job, devices_of_workers, on_workers, run_on
 from neurorecon.distributed import Cluster
 from neurorecon.errors import InputError, NeuroreconError
+from neurorecon.io.lock import locked
 from neurorecon.io.models import find_model
 from neurorecon.io.roi import Box, parse_roi
 from neurorecon.io.stack import OpenStack, open_stack, stack_warnings
 from neurorecon.io.unfinished import Unfinished, fresh_folder, unfinished_folder
-from neurorecon.model.runtime import choose_precision, resident_bytes
+from neurorecon.model.runtime import choose_precision, keep_freed_blocks, resident_bytes
 from neurorecon.model.segmenter import Segmenter, size_multiple_zyx
 from neurorecon.segmentation.blocks import Block, BlockGrid, plan_blocks
 from neurorecon.segmentation.devices import BatchSize, choose_devices, fitting_batch
@@ -71,6 +72,7 @@ def segment(
 
     cluster: whose workers do it, instead of this process.
     """
+    keep_freed_blocks()  # before there are threads
     refuse_target(request)
     if cluster is None:
         devices = choose_devices(request.device)
@@ -214,15 +216,20 @@ def _working_folder(request: SegmentRequest, shared: bool) -> Iterator[Path]:
             yield Path(name)
         return
     folder = unfinished_folder(target)
-    if not request.resume:
-        fresh_folder(folder)
-    try:
-        yield folder
-    except BaseException:
-        if not Unfinished.has_begun(folder):
-            fresh_folder(folder).rmdir()
-        raise
-    fresh_folder(folder).rmdir()
+    with locked(folder.with_suffix(".lock")) as free:
+        if not free:
+            raise InputError(
+                f"another process is writing {target}; wait for it, or choose another name"
+            )
+        if not request.resume:
+            fresh_folder(folder)
+        try:
+            yield folder
+        except BaseException:
+            if not Unfinished.has_begun(folder):
+                fresh_folder(folder).rmdir()
+            raise
+        fresh_folder(folder).rmdir()
 
 
 def _box(roi: str | None, shape_zyx: tuple[int, int, int]) -> Box:
