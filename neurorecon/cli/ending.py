@@ -12,6 +12,7 @@ import codecs
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
@@ -26,6 +27,7 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
     code = 0
     try:
         signal.signal(signal.SIGTERM, _raise_exit)
+        sys.unraisablehook = _stop_again
         _InsistOnCtrlC.install()
         _accept_any_text()
         work()
@@ -111,6 +113,16 @@ def _discard_output() -> None:
 
 def _raise_exit(*_: object) -> None:
     raise SystemExit(TERMINATED)
+
+
+def _stop_again(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that came where nothing can be raised: in a callback of a weakref."""
+    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    number = numbers.get(lost.exc_type)
+    if number is None:
+        sys.__unraisablehook__(lost)
+    else:
+        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _accept_any_text() -> None:

@@ -1,6 +1,7 @@
 """How a run ends: one line and an exit code, also at the worst moment and in the poorest shell."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,33 @@ from neurorecon.cli import main
 del sys.argv[1]
 main()
 """
+
+
+# Is stopped where Python lets nothing be raised, and prints it instead: when an object goes away.
+STOPPED_IN_A_CALLBACK = """
+import os, signal, sys, time, weakref
+from neurorecon.cli.ending import run_and_exit
+
+class Thing: ...
+
+def work():
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: (os.kill(os.getpid(), int(sys.argv[1])), time.sleep(1)))
+    del thing
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_and_exit(work)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, INTERRUPTED), (signal.SIGTERM, 143, "")]
+)
+def test_a_signal_is_not_lost_in_a_callback(number, code, said):
+    run = [sys.executable, "-c", STOPPED_IN_A_CALLBACK, str(int(number))]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
 
 
 @pytest.mark.parametrize("module", ["typer.core", "neurorecon.cli.trace", "numpy", "torch.nn"])
@@ -85,7 +113,7 @@ def test_no_home_no_terminal_and_the_plainest_locale(write_stack, tmp_path):
         ("trace a.tif", "--out FILE.swc|DIR", "neurorecon trace --help"),
         ("segment a.tif --vozel-size 1 1 1", "--vozel-size", "did you mean --voxel-size?"),
         ("trace a.tif --out a.swc --threshold 1.5", "--threshold", "less than or equal to 1"),
-        ("segment a.tif --device gpu", "'gpu'", "'cuda'"),
+        ("segment a.tif --device gpu", "gpu", "cuda"),
         ("segment my stack.tif", "stack.tif", "quotes"),
         ("info a.tif --voxel-size 1 2", "--voxel-size", "3"),
     ],
