@@ -6,18 +6,18 @@ A dense stack of noise, and no window skipped: same network, windows, overlap, w
 precision, array in, array out. Runs alternate; prints the median and the range of millions of
 voxels of the stack a second (what windows overlap is not counted twice), the largest difference
 between the two outputs in steps of 1/255 and, from a process of its own for each, the peak of
-memory beyond import, weights, stack and one batch.
+memory beyond import, weights, stack and one batch. Linux only (`/proc`).
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -108,9 +108,16 @@ def _tents(plan: WindowPlan) -> torch.Tensor:
 
 
 def _peak_mb(run: Run) -> int:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_bytes()
     run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    return (_peak_bytes() - before) // 1_000_000
+
+
+def _peak_bytes() -> int:
+    """Of this process; `ru_maxrss` would be at least that of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
 
 
 def _peak_in_child(name: str) -> int:

@@ -57,7 +57,7 @@ atexit.register(lambda: print("peak", peak()))
 """
 _IMPORTS = _PEAK + "import neurorecon.commands.trace"
 KIND = ("--input", "probability", "--overwrite")
-_COMMAND = _PEAK + "from neurorecon.cli import main; main()"
+COMMAND = _PEAK + "from neurorecon.cli import main; main()"
 _ARRAY = (
     _PEAK
     + """
@@ -128,7 +128,7 @@ def run(*arguments: str) -> Run:
 def trace(stack: Path) -> tuple[Run, float]:
     """Trace a file with the command line; the run, and the length of what was written."""
     out = stack.with_suffix(".swc")
-    done = run(_COMMAND, "trace", str(stack), "--out", str(out), *KIND)
+    done = run(COMMAND, "trace", str(stack), "--out", str(out), *KIND)
     return done, sum(read_swc(Path(path)).length for path in done.output.split())
 
 
