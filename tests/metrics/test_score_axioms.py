@@ -11,7 +11,7 @@ from neurorecon.metrics.diadem import compare_diadem
 from neurorecon.metrics.diadem_scoring import DiademScoring
 from neurorecon.metrics.morphometry import compare_morphometry
 from neurorecon.metrics.persistence import compare_persistence
-from neurorecon.metrics.run_length import runs_in_trees
+from neurorecon.metrics.run_length import MATCH_RADIUS, runs_in_trees
 from neurorecon.metrics.substantial import SubstantialScoring, compare_substantial
 
 # Each gives the scores that are lengths, and those that are shares or numbers, of a pair of trees
@@ -50,7 +50,7 @@ def persistence(test, gold, s=1.0):
 
 
 def run_length(test, gold, s=1.0):
-    total = runs_in_trees([gold], [test], 2.0 * s, 1.0 * s).total
+    total = runs_in_trees([gold], [test], 2.0 * s, 1.0 * s, MATCH_RADIUS * s).total
     counts = [total.omitted, total.split, total.merged, total.splits, total.merges]
     return [total.run_length, total.run_length_of_all], [*counts, total.edge_accuracy]
 
