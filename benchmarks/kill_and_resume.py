@@ -71,19 +71,19 @@ def main() -> None:
         whole, part = folder / "whole.zarr", folder / "killed.zarr"
         stack = stack_in(folder, 1, options.seed)
         command = [sys.executable, "-m", "neurorecon", "segment", str(stack)]
-        command += ["--model", options.model, "--out"]
-        count = run([*command, str(whole), "--overwrite"], whole)
+        command += ["--model", options.model, "--overwrite", "--out"]
+        count = run([*command, str(whole)], whole)
         row("process", "blocks finished at its end", "ended by")
         row(*["---"] * 3)
         row("the whole run", f"all, {count} or so", "itself")
         moments = random.Random(options.seed)
-        how = "--overwrite"
+        how: list[str] = []
         for number, kill_at in enumerate(sorted(moments.sample(range(1, count), options.kills)), 1):
             delay_s = moments.uniform(0, 0.5)
-            done = run([*command, str(part), how], part, kill_at, delay_s)
+            done = run([*command, str(part), *how], part, kill_at, delay_s)
             row(number, done, f"SIGKILL {delay_s:.2f} s after block {kill_at}")
-            how = "--resume"
-        run([*command, str(part), how], part)
+            how = ["--resume"]
+        run([*command, str(part), *how], part)
         row("last", "all", "itself")
         outputs = [digest(whole), digest(part)]
     print(f"\nOutputs, SHA-256 of names and bytes: {outputs[0]} and {outputs[1]}.")
