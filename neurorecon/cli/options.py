@@ -129,6 +129,15 @@ Workers = Annotated[
         rich_help_panel=COMPUTE_PANEL,
     ),
 ]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="A shipped model's name, or a .safetensors file that `train` wrote.",
+        rich_help_panel=COMPUTE_PANEL,
+    ),
+]
 BatchCrops = Annotated[
     int,
     typer.Option(

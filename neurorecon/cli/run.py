@@ -19,12 +19,12 @@ from neurorecon.cli import trace_options as tracing
 from neurorecon.cli.config import CONFIG_TABLES, command_line, options_of
 from neurorecon.cli.console import note_line, warning_line
 from neurorecon.cli.options import (
-    COMPUTE_PANEL,
     OUTPUT_PANEL,
     Channel,
     Dataset,
     Device,
     DeviceOption,
+    ModelName,
     Precision,
     PrecisionOption,
     VoxelSize,
@@ -57,14 +57,7 @@ def run(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="A shipped model's name, or a .safetensors file that `train` wrote.",
-            rich_help_panel=COMPUTE_PANEL,
-        ),
-    ] = "default",
+    model: ModelName = "default",
     voxel_size: VoxelSize = None,
     channel: Channel = None,
     dataset: Dataset = None,

@@ -19,6 +19,7 @@ from neurorecon.cli.options import (
     Channel,
     Dask,
     Dataset,
+    ModelName,
     Overwrite,
     Precision,
     PrecisionOption,
@@ -52,14 +53,7 @@ def segment(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="A shipped model's name, or a .safetensors file that `train` wrote.",
-            rich_help_panel=COMPUTE_PANEL,
-        ),
-    ] = "default",
+    model: ModelName = "default",
     voxel_size: VoxelSize = None,
     channel: Channel = None,
     dataset: Dataset = None,
