@@ -97,7 +97,8 @@ def _cone_surface(
     along = (z * dz + y * dy + x * dx) / max(squared_length, np.finfo(np.float32).tiny)
     np.clip(along, 0.0, 1.0, out=along)
     apart = np.sqrt((z - along * dz) ** 2 + (y - along * dy) ** 2 + (x - along * dx) ** 2)
-    return apart - (radii[0] + along * (radii[1] - radii[0]))
+    distance: NDArray[np.float32] = apart - (radii[0] + along * (radii[1] - radii[0]))
+    return distance
 
 
 def in_voxels(morphology: Morphology, grid: Grid) -> Morphology:

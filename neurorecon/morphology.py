@@ -71,7 +71,10 @@ class Morphology:
     def edge_length(self) -> NDArray[np.float64]:
         """(m,) length of each of `edges`, in `unit`."""
         child, parent = self.edges.T
-        return np.linalg.norm(self.point_zyx[child] - self.point_zyx[parent], axis=1)
+        length: NDArray[np.float64] = np.linalg.norm(
+            self.point_zyx[child] - self.point_zyx[parent], axis=1
+        )
+        return length
 
     @property
     def length(self) -> float:

@@ -33,12 +33,14 @@ class Grid:
     def to_physical(self, index_zyx: NDArray[Any]) -> NDArray[np.float64]:
         """Voxel indices (..., 3), possibly fractional, to coordinates in `unit`."""
         scaled = np.asarray(index_zyx, np.float64) * np.asarray(self.voxel_size_zyx)
-        return scaled + np.asarray(self.origin_zyx)
+        point: NDArray[np.float64] = scaled + np.asarray(self.origin_zyx)
+        return point
 
     def to_index(self, point_zyx: NDArray[Any]) -> NDArray[np.float64]:
         """Coordinates (..., 3) in `unit` to fractional voxel indices."""
         shifted = np.asarray(point_zyx, np.float64) - np.asarray(self.origin_zyx)
-        return shifted / np.asarray(self.voxel_size_zyx)
+        index: NDArray[np.float64] = shifted / np.asarray(self.voxel_size_zyx)
+        return index
 
     def shifted(self, index_zyx: Sequence[int]) -> Grid:
         """The grid of a crop whose first voxel is `index_zyx` of this one."""

@@ -43,7 +43,7 @@ def _words(error: Any, kind: str) -> str:
     if kind == "NoSuchOption":
         near = " or ".join(sorted(error.possibilities or ()))
         return f"there is no option {error.option_name}{f'; did you mean {near}?' * bool(near)}"
-    text = error.format_message().strip().rstrip(".")
+    text: str = error.format_message().strip().rstrip(".")
     if found := _TOO_MANY.fullmatch(text):
         return f"too many arguments: {found[1]}; names with spaces need quotes"
     text = text.replace("Value error, ", "").replace("Invalid value for ", "")

@@ -83,7 +83,8 @@ def smoothed(morphology: Morphology, length: float) -> Morphology:
 def _fixed(morphology: Morphology) -> NDArray[np.bool_]:
     """(n,) roots, forks, tips, and cell bodies with what hangs on them."""
     fixed = (morphology.child_count != 1) | (morphology.parent < 0) | (morphology.kind == SOMA)
-    return fixed | ((morphology.parent >= 0) & (morphology.kind[morphology.parent] == SOMA))
+    at_soma = (morphology.parent >= 0) & (morphology.kind[morphology.parent] == SOMA)
+    return np.asarray(fixed | at_soma)
 
 
 def _branches(morphology: Morphology, fixed: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

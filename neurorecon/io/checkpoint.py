@@ -92,7 +92,7 @@ def provenance(command: str, details: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse_metadata(path: Path, text: str) -> dict[str, Any]:
     try:
-        metadata = json.loads(text)
+        metadata: dict[str, Any] = json.loads(text)
         version = metadata["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: its neurorecon metadata is damaged; train it again") from error
@@ -115,6 +115,7 @@ def load_training_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no training state to resume; start without --resume")
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        return state
     except Exception as error:  # torch, zipfile and pickle each raise their own
         raise InputError(f"{path}: damaged training state; start again without --resume") from error

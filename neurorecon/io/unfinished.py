@@ -67,7 +67,8 @@ class Shelf:
         """One array of a block; None where it left none."""
         try:
             with np.load(self._path(number)) as arrays:
-                return arrays.get("".join(map(str, key)))
+                found: NDArray[Any] | None = arrays.get("".join(map(str, key)))
+                return found
         except FileNotFoundError:
             return None
 

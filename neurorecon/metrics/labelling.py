@@ -203,4 +203,5 @@ def runs(tree: Morphology, label: NDArray[np.int64]) -> NDArray[np.int64]:
     same = label[child] == label[parent]
     ones = np.ones(np.count_nonzero(same), np.int8)
     links = coo_array((ones, (child[same], parent[same])), shape=(len(tree), len(tree)))
-    return connected_components(links, directed=False)[1].astype(np.int64)
+    _, piece = connected_components(links, directed=False)
+    return np.asarray(piece, np.int64)

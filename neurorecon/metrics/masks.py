@@ -55,8 +55,8 @@ class StackValues:
         Raises InputError for anything else: labels, intensities, values outside the range.
         """
         if self.is_mask:
-            return voxels != 0
-        return voxels >= threshold * self.certainty()
+            return np.asarray(voxels != 0)
+        return np.asarray(voxels >= threshold * self.certainty())
 
     def certainty(self) -> float:
         """The value that stands for certainty; raises InputError where this is no probability.

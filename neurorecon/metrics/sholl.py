@@ -17,7 +17,8 @@ def sholl_centre(morphology: Morphology) -> NDArray[np.float64]:
     length = np.bincount(
         morphology.tree_of[child], morphology.edge_length, minlength=len(morphology.roots)
     )
-    return morphology.point_zyx[morphology.roots[int(length.argmax())]]
+    root: NDArray[np.float64] = morphology.point_zyx[morphology.roots[int(length.argmax())]]
+    return root
 
 
 def sholl_profile(

@@ -30,7 +30,8 @@ def depth(mask: Mask) -> Depth:
     if mask.all():
         return np.full(mask.shape, DEEPEST + 1, np.uint8)
     distance = ndimage.distance_transform_cdt(mask, "taxicab")
-    return np.minimum(distance, DEEPEST + 1).astype(np.uint8)
+    depth: Depth = np.minimum(distance, DEEPEST + 1).astype(np.uint8)
+    return depth
 
 
 def skeleton(depth_zyx: Depth) -> Mask:
@@ -41,7 +42,8 @@ def skeleton(depth_zyx: Depth) -> Mask:
     a deeper neighbour: the skeleton is the local maxima of the depth.
     """
     highest = ndimage.maximum_filter(depth_zyx, 3, mode="constant")
-    return (depth_zyx > 0) & (depth_zyx <= DEEPEST) & (depth_zyx == highest)
+    ridge: Mask = (depth_zyx > 0) & (depth_zyx <= DEEPEST) & (depth_zyx == highest)
+    return ridge
 
 
 def morphological_skeleton(mask: Mask) -> Mask:

@@ -42,7 +42,8 @@ class SurfaceDistance:
 
 def surface(mask: Mask) -> Mask:
     """Voxels with a face neighbour outside the mask, or on the border of the array."""
-    return mask & ~ndimage.binary_erosion(mask)
+    shell: Mask = mask & ~ndimage.binary_erosion(mask)
+    return shell
 
 
 def distance_of_surfaces(

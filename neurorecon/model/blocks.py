@@ -29,7 +29,8 @@ class Attention(nn.Module):
         qkv = self.qkv(tokens).reshape(batch, count, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D / H)
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        projected: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        return projected
 
 
 class Mlp(nn.Module):
@@ -41,7 +42,8 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(functional.gelu(self.fc1(tokens)))
+        expanded: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
+        return expanded
 
 
 class LayerScale(nn.Module):
@@ -70,4 +72,5 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.ls1(self.attn(self.norm1(tokens)))
-        return tokens + self.ls2(self.mlp(self.norm2(tokens)))
+        mixed: Tensor = tokens + self.ls2(self.mlp(self.norm2(tokens)))
+        return mixed

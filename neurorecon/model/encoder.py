@@ -34,7 +34,8 @@ class Encoder(nn.Module):
         tokens = grid.flatten(2).transpose(1, 2)  # (N, z*y*x, D)
         for block in self.blocks:
             tokens = block(tokens)
-        return self.norm(tokens).transpose(1, 2).reshape(grid.shape)
+        normed: Tensor = self.norm(tokens).transpose(1, 2).reshape(grid.shape)
+        return normed
 
     def _position(self, grid_zyx: torch.Size) -> Tensor:
         if self.pos_embed.shape[2:] == grid_zyx:

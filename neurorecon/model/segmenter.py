@@ -95,7 +95,7 @@ class Segmenter(nn.Module):
 
     def _projected(self, tokens: Tensor, size_zyx: torch.Size) -> Tensor:
         """Tokens at an eighth of the resolution, whatever the token size."""
-        projected = self.token_projection(tokens)
+        projected: Tensor = self.token_projection(tokens)
         if projected.shape[2:] == size_zyx:
             return projected
         return functional.interpolate(

@@ -66,7 +66,7 @@ class Teacher(nn.Module):
             pictures[:, None], size=size, mode="bilinear", align_corners=False
         )
         color = (enlarged.expand(-1, 3, -1, -1) - self.mean) / self.std
-        features = self.vit.forward_intermediates(
+        features: list[Tensor] = self.vit.forward_intermediates(
             color, indices=1, norm=True, intermediates_only=True, output_fmt="NCHW"
         )
         return features[0]

@@ -97,7 +97,8 @@ class Snake(nn.Module):
         seen = functional.unfold(halved, side, stride=side // 2)  # (N w, 2 t t, a u)
         rows = turned.shape[1] // side
         seen = seen.unflatten(2, (rows, -1)).unflatten(0, (turned.shape[0], -1))
-        return seen.permute(0, 3, 4, 1, 2)  # from (N, w, 2 t t, a, u)
+        pictures: Tensor = seen.permute(0, 3, 4, 1, 2)  # from (N, w, 2 t t, a, u)
+        return pictures
 
 
 def accumulated(steps: Tensor) -> Tensor:

@@ -90,7 +90,8 @@ def shown(pictures: Brightness) -> Brightness:
     if low == high:  # next to no foreground
         low, high = pictures.min(), pictures.max()
     span = float(high - low) or 1.0  # or none
-    return np.sqrt(np.clip((pictures - low) / span, 0.0, 1.0))
+    bright: Brightness = np.sqrt(np.clip((pictures - low) / span, 0.0, 1.0))
+    return bright
 
 
 def dark_along(stack: Stack, index_zyx: NDArray[np.float64]) -> bool:

@@ -60,7 +60,8 @@ def _stands_out(stack: NDArray[np.float32], voxel_size_zyx: Sequence[float]) -> 
     del fine
     thick = ndimage.grey_erosion(thick, _odd(_THICK * reach))
     thick = ndimage.grey_dilation(thick, _odd(_THICK * reach))
-    return np.maximum(thin, thick, out=thin)
+    response: NDArray[np.float32] = np.maximum(thin, thick, out=thin)
+    return response
 
 
 def _odd(size: NDArray[np.float64]) -> tuple[int, ...]:

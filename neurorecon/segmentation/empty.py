@@ -76,7 +76,8 @@ class Cells:
         large = np.bincount(group.ravel()) >= GROUP
         large[0] = False
         # In a stack of few cells a neurite has no room for more.
-        return large[group] if large.any() else bright
+        kept: NDArray[np.bool_] = large[group] if large.any() else bright
+        return kept
 
     def _turned(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values in the order of brightness."""
@@ -121,4 +122,7 @@ def _pairs(slab: NDArray[Any]) -> NDArray[Any]:
     along_x = np.concatenate([along_x, slab[..., -1:]], -1).reshape(rows.shape).max(2)
     shape = (depth, height // CELL, width // CELL, CELL)
     # The last of each cell is a pair with the next cell's first, and belongs to neither.
-    return np.maximum(along_y.reshape(shape).max(3), along_x.reshape(shape)[..., :-1].max(3))
+    pairs: NDArray[Any] = np.maximum(
+        along_y.reshape(shape).max(3), along_x.reshape(shape)[..., :-1].max(3)
+    )
+    return pairs

@@ -107,7 +107,10 @@ def _edge_radius(morphology: Morphology) -> NDArray[np.float64]:
     soma, radius = morphology.kind == SOMA, morphology.radius
     middle = 0.5 * (radius[child] + radius[parent])
     one_end = soma[child] != soma[parent]
-    return np.where(one_end, np.where(soma[child], radius[parent], radius[child]), middle)
+    chosen: NDArray[np.float64] = np.where(
+        one_end, np.where(soma[child], radius[parent], radius[child]), middle
+    )
+    return chosen
 
 
 def _batches(count: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -132,7 +135,8 @@ def _in_disc(axis: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.
     second = np.cross(axis, first)
     away = np.sqrt(rng.uniform(size=(len(axis), 1)))
     angle = 2 * np.pi * rng.uniform(size=(len(axis), 1))
-    return away * (np.cos(angle) * first + np.sin(angle) * second)
+    across: NDArray[np.float64] = away * (np.cos(angle) * first + np.sin(angle) * second)
+    return across
 
 
 def _draw_ball(

@@ -63,7 +63,8 @@ def depth_of(
     # Balancing would sort the points again and again; memory order is good enough.
     tree = KDTree(boundary, balanced_tree=False, compact_nodes=False)
     depth, _ = tree.query(point)
-    return np.maximum(depth, 1e-3 * fallback)
+    kept: NDArray[np.float64] = np.maximum(depth, 1e-3 * fallback)
+    return kept
 
 
 def radius_at(
@@ -81,4 +82,5 @@ def radius_at(
     distance, _ = tree.query(point, k=min(_NEAREST, len(boundary)))
     distance = distance.reshape(len(point), -1)
     distance = np.minimum(distance, 2.0 * distance[:, :1])
-    return np.maximum(distance.mean(axis=1), 1e-3 * fallback)
+    radius: NDArray[np.float64] = np.maximum(distance.mean(axis=1), 1e-3 * fallback)
+    return radius

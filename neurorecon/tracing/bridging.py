@@ -275,7 +275,8 @@ class _Groups:
 
     def lone(self, number: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which pieces (c,) are specks."""
-        return np.asarray(self.length)[number] == 0.0
+        alone: NDArray[np.bool_] = np.asarray(self.length)[number] == 0.0
+        return alone
 
     def join(self, one: int, other: int) -> None:
         """Unite the sets of two pieces that stand for them."""

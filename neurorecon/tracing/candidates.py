@@ -108,7 +108,10 @@ class Ends:
         """
         cosine = (self.direction[rows] * vector).sum(axis=1)
         guess = _GUESS + (1.0 - _GUESS) * trust
-        return np.clip(self.sure[rows] * cosine + (1.0 - self.sure[rows]) * guess, 0.0, 1.0)
+        score: NDArray[np.float64] = np.clip(
+            self.sure[rows] * cosine + (1.0 - self.sure[rows]) * guess, 0.0, 1.0
+        )
+        return score
 
 
 def ends_of(morphology: Morphology, smallest: float) -> Ends:
@@ -139,7 +142,10 @@ def _tangents(morphology: Morphology) -> NDArray[np.float64]:
     for _ in range(_TANGENT_HOPS):
         ahead = np.where(morphology.parent[ahead] >= 0, morphology.parent[ahead], ahead)
     along = morphology.point_zyx[ahead] - morphology.point_zyx
-    return along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-12)
+    tangent: NDArray[np.float64] = along / np.maximum(
+        np.linalg.norm(along, axis=1, keepdims=True), 1e-12
+    )
+    return tangent
 
 
 def find_candidates(

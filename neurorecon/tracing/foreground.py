@@ -51,7 +51,8 @@ class Foreground:
     def _keys(self, index_zyx: NDArray[np.int64]) -> NDArray[np.int64]:
         _, height, width = self.shape_zyx
         z, y, x = (index_zyx + 1).T
-        return (z * (height + 2) + y) * (width + 2) + x
+        key: NDArray[np.int64] = (z * (height + 2) + y) * (width + 2) + x
+        return key
 
     def find(self, index_zyx: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows (m,) of the voxels `index_zyx` (m, 3), -1 for those that are not foreground."""
@@ -153,4 +154,5 @@ def label_pieces(foreground: Foreground) -> NDArray[np.int64]:
     second = np.concatenate([pair[1] for pair in foreground.neighbours])
     n = len(foreground)
     graph = sparse.coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
-    return csgraph.connected_components(graph.tocsr(), directed=False)[1].astype(np.int64)
+    _, piece = csgraph.connected_components(graph.tocsr(), directed=False)
+    return np.asarray(piece, np.int64)

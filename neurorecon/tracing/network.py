@@ -64,7 +64,10 @@ class Network:
     def edge_length(self) -> NDArray[np.float64]:
         """(m,)"""
         one, other = self.edges.T
-        return np.linalg.norm(self.point_zyx[one] - self.point_zyx[other], axis=1)
+        length: NDArray[np.float64] = np.linalg.norm(
+            self.point_zyx[one] - self.point_zyx[other], axis=1
+        )
+        return length
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
@@ -81,7 +84,8 @@ class Network:
     @cached_property
     def piece(self) -> NDArray[np.int64]:
         """(n,) number of the connected piece of each node."""
-        return csgraph.connected_components(self.matrix, directed=False)[1].astype(np.int64)
+        _, piece = csgraph.connected_components(self.matrix, directed=False)
+        return np.asarray(piece, np.int64)
 
     @cached_property
     def segment(self) -> NDArray[np.int64]:
@@ -92,7 +96,8 @@ class Network:
         pairs = np.stack([incident[first], incident[first + 1]], axis=1)
         m = len(self.edges)
         graph = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(m, m))
-        return csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
+        _, segment = csgraph.connected_components(graph, directed=False)
+        return np.asarray(segment, np.int64)
 
     @cached_property
     def edge_evidence(self) -> NDArray[np.float64]:
@@ -103,7 +108,8 @@ class Network:
         start = np.cumsum(counts) - counts
         typical = radius[order][start + counts // 2]
         thin = np.minimum(radius / np.maximum(typical[self.segment], 1e-12), 1.0)
-        return self.probability[self.edges].min(axis=1) * thin
+        evidence: NDArray[np.float64] = self.probability[self.edges].min(axis=1) * thin
+        return evidence
 
     @cached_property
     def _from_first(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -121,7 +127,9 @@ class Network:
 
     def neighbours(self, row: int) -> list[int]:
         """Rows that share an edge with one."""
-        return self.matrix.indices[self.matrix.indptr[row] : self.matrix.indptr[row + 1]].tolist()
+        first, last = self.matrix.indptr[row : row + 2]
+        rows: list[int] = self.matrix.indices[first:last].tolist()
+        return rows
 
     def reaches(self, before: int, row: int, far: float) -> bool:
         """Whether a path that comes from `before` and goes on through `row` gets `far` from it."""

@@ -88,14 +88,15 @@ def _chosen(
     config: TraceConfig,
 ) -> list[int]:
     """Numbers of the trees to report. asked: those at roots. seeded: those with a seed."""
+    first: list[int] = asked.tolist()
     order = np.argsort(-length, kind="stable").tolist()
-    if len(asked) and not config.keep_fragments:
-        return asked.tolist()
+    if first and not config.keep_fragments:
+        return first
     if config.min_length is not None:
         least = config.min_length
     else:
         least = 0.0 if config.keep_fragments else config.further_neuron * float(length.max())
-    first, with_seed = asked.tolist(), set(seeded.tolist())
+    with_seed = set(seeded.tolist())
     further = [tree for tree in order if length[tree] >= least or tree in with_seed]
     return first + [tree for tree in further or order[:1] if tree not in first]
 

@@ -110,7 +110,8 @@ class Remembered:
 
     def _keys(self, index_zyx: NDArray[np.int64]) -> NDArray[np.int64]:
         z, y, x = index_zyx.T
-        return (z * self.shape[1] + y) * self.shape[2] + x
+        key: NDArray[np.int64] = (z * self.shape[1] + y) * self.shape[2] + x
+        return key
 
     def blocks(self) -> Iterator[Box]:
         """Boxes that cover the stack once."""

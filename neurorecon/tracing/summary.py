@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def placed(result: TraceResult, grid: Grid) -> TraceResult:
     """The same result in the frame and unit of the grid instead of counting from voxel 0."""
     origin = np.asarray(grid.origin_zyx)
 
-    def moved(found: list, *names: str) -> list:
+    def moved(found: list[Any], *names: str) -> list[Any]:
         return [
             replace(one, **{name: getattr(one, name) + origin for name in names}) for one in found
         ]

@@ -122,7 +122,8 @@ def _distance(own: Tensor, wanted: Tensor) -> Tensor:
     """1 - cosine of features (N, rows, columns, D') to (N, D', rows, columns), by their length."""
     similarity = functional.cosine_similarity(own.float(), wanted.movedim(1, -1), dim=-1)
     weight = wanted.norm(dim=1)
-    return 1 - (weight * similarity).sum() / weight.sum().clamp(min=1e-6)
+    distance: Tensor = 1 - (weight * similarity).sum() / weight.sum().clamp(min=1e-6)
+    return distance
 
 
 def as_picture(projection: Tensor) -> Tensor:

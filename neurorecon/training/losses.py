@@ -68,7 +68,8 @@ def soft_cldice_loss(probability: Tensor, label: Tensor) -> Tensor:
     )
     precision = (inside + DICE_SMOOTHING) / (drawn + DICE_SMOOTHING)
     recall = (found + DICE_SMOOTHING) / (all_wanted + DICE_SMOOTHING)
-    return 1 - 2 * precision * recall / (precision + recall)
+    loss: Tensor = 1 - 2 * precision * recall / (precision + recall)
+    return loss
 
 
 def soft_skeleton(probability: Tensor) -> Tensor:

@@ -99,4 +99,5 @@ class _Squeezed(nn.Module):
         self.model = model
 
     def forward(self, stack: Tensor) -> Tensor:
-        return (self.model(stack) - MIDDLE_LOGIT) / LOGITS_PER_UNIT
+        value: Tensor = (self.model(stack) - MIDDLE_LOGIT) / LOGITS_PER_UNIT
+        return value

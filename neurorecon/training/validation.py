@@ -63,7 +63,8 @@ class ValidationStack:
         side = np.arange(-RECALL_REACH, RECALL_REACH + 1)
         ball = np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1).reshape(-1, 3)
         ball = ball[(ball**2).sum(axis=1) <= RECALL_REACH**2]
-        return np.clip(centre[:, None] + ball, 0, shape - 1)
+        near: NDArray[np.int64] = np.clip(centre[:, None] + ball, 0, shape - 1)
+        return near
 
 
 def centreline_of_mask(mask: NDArray[np.bool_]) -> Morphology:

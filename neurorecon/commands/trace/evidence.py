@@ -180,9 +180,9 @@ def _bright(array: NDArray[Any], dark: bool, seen: Survey) -> NDArray[Any]:
         return array
     low, high = array.dtype.type(seen.low), array.dtype.type(seen.high)
     if array.dtype.kind == "f":
-        return (high - array) + low
+        return np.asarray((high - array) + low)
     # Values beyond those that the survey of a large stack met would wrap around.
-    return high - np.clip(array, low, high) + low
+    return np.asarray(high - np.clip(array, low, high) + low)
 
 
 def _by(sizes: tuple[int, ...]) -> str:

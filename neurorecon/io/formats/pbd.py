@@ -107,7 +107,8 @@ def _expand(
     total = np.cumsum(np.where(absolute, 0, value), dtype=unsigned)
     origin = np.maximum.accumulate(np.where(absolute, np.arange(len(value)), -1))
     base = np.where(origin < 0, np.array(last, unsigned), value[origin] - total[origin])
-    return (base + total).astype(unsigned)
+    decoded: NDArray[Any] = (base + total).astype(unsigned)
+    return decoded
 
 
 def _stored(
@@ -126,9 +127,11 @@ def _difference(
     """Signed differences: of two bits from the lowest bit up, wider ones from the highest down."""
     if bits == 2:
         code = (words[place + within // 4] >> (2 * (within % 4)).astype(np.uint8)) & 3
-        return np.array([0, 1, 2, -1])[code]
+        step: NDArray[np.int64] = np.array([0, 1, 2, -1])[code]
+        return step
     byte, bit = np.divmod(within * bits, 8)
     pair = words[place + byte].astype(np.int64) << 8 | words[place + byte + 1]
     code = (pair >> (16 - bits - bit)) & (2**bits - 1)
     largest = 2 ** (bits - 1)
-    return np.where(code > largest, largest - code, code)
+    difference: NDArray[np.int64] = np.where(code > largest, largest - code, code)
+    return difference
