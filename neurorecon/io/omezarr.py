@@ -18,6 +18,7 @@ from neurorecon.io.roi import Box
 from neurorecon.io.tiff import PROBABILITY_NAME
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import MaybeTriple, Placement, um_per_unit
+from neurorecon.io.zarr_bombs import ChunkGuard, codec_name
 
 if TYPE_CHECKING:
     import zarr
@@ -45,6 +46,7 @@ class OpenZarr:
     dtype: np.dtype[Any]
     compression: str
     _array: zarr.Array[Any]
+    _guard: ChunkGuard
     _placement: Mapping[str, tuple[float | None, float | None]]
     is_probability: bool = False
     remarks: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class OpenZarr:
         if plan.channel is not None:
             where[plan.channel] = plan.channel_index
         with damage_reported(self.name):
+            self._guard.look(where)
             values = np.asarray(self._array[tuple(where)])
         # (spatial axes in the store's order) -> (Z, Y, X)
         order = np.argsort(np.argsort([plan.z, plan.y, plan.x]))
@@ -93,13 +96,15 @@ def open_zarr(folder: Path) -> Iterator[OpenZarr]:
         _refuse_impossible(name, array)
         axes = _axes(image, array)
         transforms = _placement(image, level, axes) if image else {}
+        guard = ChunkGuard(name, array)
     yield OpenZarr(
         name=name,
         axes="".join(axes),
         shape=tuple(array.shape),
         dtype=_checked_dtype(name, array.dtype),
-        compression=", ".join(_codec_name(codec) for codec in array.compressors) or "none",
+        compression=", ".join(codec_name(codec) for codec in array.compressors) or "none",
         _array=array,
+        _guard=guard,
         _placement=transforms,
         is_probability=image.get("name") == PROBABILITY_NAME,
     )
@@ -203,7 +208,3 @@ def _checked_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind not in "uifb":
         raise InputError(f"{name} holds {dtype} values; save it as 8- or 16-bit gray")
     return dtype.newbyteorder("=")
-
-
-def _codec_name(codec: Any) -> str:
-    return str(getattr(codec, "codec_id", type(codec).__name__.removesuffix("Codec").lower()))

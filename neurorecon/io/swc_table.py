@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from neurorecon.errors import InputError
 COLUMNS = ("id", "type", "x", "y", "z", "radius", "parent")
 INTEGERS = ("id", "type", "parent")
 _LARGEST_ID = 2**53  # float64 holds every integer up to here
+_EMPTY_FIELD = re.compile(r"(?:^|,)\s*(?:,|$)")
 
 
 def read_table(path: Path) -> NDArray[np.float64]:
@@ -76,7 +78,7 @@ def _plain(line: str) -> str:
     fields = row.split()
     if len(fields) >= len(COLUMNS) and any("," in field.strip(",") for field in fields):
         return row
-    return row if any(not field.strip() for field in row.split(",")) else row.replace(",", " ")
+    return row if _EMPTY_FIELD.search(row) else row.replace(",", " ")
 
 
 def _fields(line: str) -> list[str]:

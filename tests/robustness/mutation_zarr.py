@@ -123,8 +123,8 @@ def an_unknown_codec(store: Path, rng: Random) -> None:
 
 @mutator("zarr")
 def a_chunk_that_is_a_bomb(store: Path, rng: Random) -> None:
-    """A chunk of less than a megabyte that unpacks to hundreds."""
-    bomb = gzip.compress(bytes(2**20), 9) * 600
+    """A chunk of a megabyte or two that unpacks to hundreds or thousands."""
+    bomb = gzip.compress(bytes(2**20), 9) * rng.choice([600, 2000])
     rng.choice(_files(store, metadata=False)).write_bytes(bomb)
     for path in _arrays(store):
         if path.name == "zarr.json":
