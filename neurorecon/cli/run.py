@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ from neurorecon.cli.options import (
     PrecisionOption,
     VoxelSize,
 )
+from neurorecon.cli.run_helpers import work_beside
 from neurorecon.cli.sources import make_folder
 from neurorecon.errors import InputError, NeuroreconError
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 # Of each file; they are no options of the whole run.
 _PER_FILE = {"out", "image", "preview", "report", "doubts", "save-segmentation", "segment"}
-_RUN_ONLY = {"out", "overwrite"}
+_RUN_ONLY = {"out", "overwrite", "at_once"}
 _RECORDED = ("segment", "trace")
 
 
@@ -70,6 +72,16 @@ def run(
     min_length: tracing.MinLength = None,
     min_branch: tracing.MinBranch = None,
     keep_fragments: tracing.KeepFragments = False,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="Stacks to work on at the same time, each in a process with its share of the "
+            "processor; each takes the memory that one takes.",
+        ),
+    ] = 1,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -87,7 +99,8 @@ def run(
 
     What is there already, made of the same stack with the same options, is not made again; where
     only options of tracing changed, the segmentation is kept. A stack that fails does not stop the
-    others: the failures are listed at the end, with exit code 1.
+    others: the failures are listed at the end, with exit code 1. With --jobs, a stack that failed
+    beside others is tried once more, alone.
 
     All other options of `segment` and `trace` can stand in the tables [segment] and [trace] of a
     file for --config.
@@ -108,8 +121,17 @@ def run(
     def begin(job: Job) -> None:
         note_line(f"[{place[job.name]}/{len(jobs)}] {job.stack}")
 
+    started = time.time()
+    if (helpers := min(at_once, len(jobs))) > 1:
+        for job in jobs if overwrite else ():
+            job.write_record(False, [], "", 0.0, command_line())  # helpers do what is not done
+        overwrite = False
+        work_beside(helpers, stacks, out, {**settings, "run": options_of(ctx)})
+
     outcomes = []
     for outcome in run_batch(jobs, steps.work, begin, command_line(), overwrite):
+        if outcome.state == "skipped" and outcome.job.record.stat().st_mtime >= started:
+            outcome = replace(outcome, state="done")  # by a helper
         outcomes.append(outcome)
         if outcome.state == "failed":
             warning_line(f"{outcome.job.stack} failed: {outcome.problem}")

@@ -75,6 +75,28 @@ def test_many_stacks_one_after_the_other(tmp_path, out):
     assert (out / "a_seg.tif").stat().st_mtime_ns != made[out / "a_seg.tif"]
 
 
+def test_several_at_once_do_what_one_does(tmp_path, out):
+    """In processes of their own, whose options come over a file: nothing is done twice."""
+    stacks = [write(tmp_path / "a b.tif", NEURITE, dark=True), write(tmp_path / "-c.tif", OTHER)]
+    options = ("--out", out, "--voxel-size", 1, 1, 1, "--threshold", 0.4)
+    out.mkdir()
+    (out / "a b.swc").write_text("by hand")
+    result = run(*stacks, tmp_path / "d.tif", *options, "--jobs", 2, "--overwrite")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [str(out / "a b.swc"), str(out / "-c.swc")]
+    assert {name: row["state"] for name, row in rows(out).items()} == {
+        "a b": "done",
+        "-c": "done",
+        "d": "failed",
+    }
+    assert length_near(out / "a b.swc", NEURITE) > 0.95
+    assert length_near(out / "-c.swc", OTHER) > 0.95
+    started = [line for line in result.stderr.splitlines() if line.startswith("[")]
+    assert sorted(started) == [f"[1/3] {stacks[0]}", f"[2/3] {stacks[1]}"]
+    assert run(*stacks, *options).exit_code == 0
+    assert {row["state"] for row in rows(out).values()} == {"skipped"}
+
+
 def test_the_options_beside_the_output_do_it_again(tmp_path, out):
     stack = write(tmp_path / "a.tif", NEURITE, dark=True)  # dark: noticed, as `trace` does
     config = tmp_path / "neurorecon.toml"
