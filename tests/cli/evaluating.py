@@ -52,3 +52,18 @@ def fork_in_um(path, grid=UM, shift_voxels=(0, 0, 0)):
     )
     write_swc(path, tree, grid)
     return path
+
+
+FORK_XYZ = np.array([[10.0, 20, 10], [30, 20, 10], [50, 30, 10], [50, 10, 10]])
+
+
+def write_fork(path, shift=0.0):
+    """A fork, in a foreign SWC file, that lies `shift` voxels off along z."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = zip(FORK_XYZ + np.array([0, 0, shift]), (-1, 1, 2, 2), strict=True)
+    path.write_text(
+        "".join(
+            f"{row} 3 {x} {y} {z} 1 {parent}\n" for row, ((x, y, z), parent) in enumerate(rows, 1)
+        )
+    )
+    return path
