@@ -9,6 +9,10 @@ PIP := -m pip --disable-pip-version-check install --quiet
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
+# Tests in two processes, each of which keeps to one core.
+ONE_CORE := OMP_NUM_THREADS=1
+AT_ONCE := --numprocesses 2 --dist worksteal
+
 .PHONY: help demo test test-browser test-napari test-snakemake test-lowest docs pictures stress fuzz wheel check-wheel clean
 
 help:  ## List the targets.
@@ -23,7 +27,7 @@ test: $(VENV)/develops  ## Lint, types, layers, tests (those of the report if th
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/coverage run -m pytest
+	$(ONE_CORE) $(BIN)/pytest $(AT_ONCE) --cov=neurorecon --cov-report=
 	@echo "lines of the package that the tests ran: $$($(BIN)/coverage report --format=total) %"
 	@found=$$($(BIN)/python tests/browser/browser.py) || echo "left out: tests/browser ($$found)"
 
@@ -39,7 +43,7 @@ test-snakemake: $(VENV)/develops $(SNAKEMAKE)/runs  ## The Snakemake pipeline of
 	PATH="$$PATH:$(CURDIR)/$(SNAKEMAKE)/bin" $(BIN)/pytest tests/cli/test_examples.py
 
 test-lowest: $(LOWEST)/develops  ## The tests on the lowest versions that pyproject.toml allows.
-	$(LOWEST)/bin/pytest
+	$(ONE_CORE) $(LOWEST)/bin/pytest $(AT_ONCE)
 
 docs: $(VENV)/documents  ## Build the documentation: build/site/index.html. A warning is an error.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
