@@ -34,6 +34,10 @@ class ConfiguredCommand(TyperCommand):
     """A command that can take its options from a file, and write them to one."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        # Typer would keep the line breaks of docstrings, and take [table] for a style.
+        paragraphs = str(options.get("help") or "").split("\n\n")
+        flowing = "\n\n".join(" ".join(each.split()) for each in paragraphs)
+        options["help"] = flowing.replace("[", "\\[")
         super().__init__(*arguments, **options)
         self.params = [*self.params, *_shared_options()]
 

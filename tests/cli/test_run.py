@@ -171,3 +171,9 @@ def test_a_run_that_was_cut_off_is_done_again(tmp_path, out):
     (out / "a.swc").write_text("half")
     assert run(stack, "--out", out).exit_code == 0
     assert length_near(out / "a.swc", NEURITE) > 0.95
+
+
+def test_the_help_flows_and_names_the_tables():
+    text = " ".join(CliRunner().invoke(app, ["run", "--help"]).stdout.split())
+    assert "can stand in the tables [segment] and [trace] of a file" in text
+    assert "NAME.html (a page to look at)" in text
