@@ -91,6 +91,18 @@ def convert(
             rich_help_panel=PLACE_PANEL,
         ),
     ] = (0.0, 0.0, 0.0),
+    kind: Annotated[
+        int | None,
+        typer.Option(
+            "--type",
+            metavar="N",
+            min=0,
+            help="SWC type of all nodes but cell bodies: 0 undefined, 2 axon, 3 basal dendrite, "
+            "4 apical dendrite, 5 and more of your own.",
+            show_default="types as they are",
+            rich_help_panel=SHAPE_PANEL,
+        ),
+    ] = None,
     join: Annotated[
         float | None,
         typer.Option(
@@ -135,6 +147,8 @@ def convert(
         ("--resample", resample, False),
     ):
         _refuse_bad_numbers(name, values, zero)
+    if kind == 1:
+        raise InputError("--type 1 would make everything a cell body; give 2, 3, 4 or another type")
     if set(mirror.lower()) - set("zyx"):
         raise InputError(f"--mirror is {mirror!r}; give the letters of axes: x, y, z, xy, ...")
 
@@ -153,6 +167,7 @@ def convert(
         scale_zyx=scale,
         mirror=mirror.lower(),
         shift_zyx=shift,
+        kind=kind,
         join=join,
         resample=resample,
         smooth=smooth,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from neurorecon.editing.branches import resampled, smoothed
 from neurorecon.editing.joining import join_pieces
 from neurorecon.editing.placing import placed
@@ -17,7 +19,7 @@ from neurorecon.io.edge_table import write_edge_table
 from neurorecon.io.precomputed import refuse_existing_skeletons, write_precomputed
 from neurorecon.io.swc import read_swc_header, write_swc
 from neurorecon.io.swc_repair import read_swc_repaired, told
-from neurorecon.morphology import Morphology
+from neurorecon.morphology import SOMA, Morphology
 from neurorecon.volume import Grid, Unit
 
 Triple = tuple[float, float, float]
@@ -46,6 +48,7 @@ class ConvertRequest:
     z_step: the step that a tree was traced with, and the true one.
     scale_zyx, mirror, shift_zyx: applied in this order, after the z step; lengths from here on are
         in the unit of the output.
+    kind: SWC type of all nodes but cell bodies; None: as they are.
     join, resample, smooth: limit of a gap, distance of nodes, length of smoothing; None: none.
     """
 
@@ -58,6 +61,7 @@ class ConvertRequest:
     scale_zyx: Triple = (1.0, 1.0, 1.0)
     mirror: str = ""
     shift_zyx: Triple = (0.0, 0.0, 0.0)
+    kind: int | None = None
     join: float | None = None
     resample: float | None = None
     smooth: float | None = None
@@ -190,8 +194,12 @@ def _placed(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
 
 
 def _refined(tree: _Tree, request: ConvertRequest, done: list[str]) -> _Tree:
-    """Joined, smoothed and resampled; what was done is added to `done`."""
+    """Typed, joined, smoothed and resampled; what was done is added to `done`."""
     trees, unit = tree.trees, f" {'µm' if tree.unit == 'um' else tree.unit or ''}".rstrip()
+    if request.kind is not None:
+        kind = np.where(trees.kind == SOMA, SOMA, request.kind)
+        done.append(f"type {request.kind}: {told(int((kind != trees.kind).sum()), 'node')} changed")
+        trees = replace(trees, kind=kind)
     if request.join is not None:
         trees, joining = join_pieces(trees, request.join)
         trees, _ = without_repeats(trees)  # pieces that touch share a place

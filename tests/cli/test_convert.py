@@ -140,6 +140,12 @@ def test_place_z_step_scale_mirror_shift(tmp_path):
     assert read_swc_header(out).voxel_size_zyx is None
 
 
+def test_a_type_for_all_but_the_cell_body(tmp_path):
+    out, said = converted(tmp_path, Y_TREE.replace("4 3 9", "4 7 9"), "--type", 2)
+    assert read_swc(out).kind.tolist() == [1, 2, 2, 2]
+    assert "type 2: 3 nodes changed" in said
+
+
 def test_pieces_are_joined_up_to_the_limit(tmp_path):
     text = "# unit um\n1 0 0 0 0 1 -1\n2 0 10 0 0 1 1\n3 0 14 0 0 1 -1\n4 0 20 0 0 1 3\n"
     out, told = converted(tmp_path, text, "--join", 5)
@@ -240,6 +246,7 @@ def test_several_files_into_a_folder(tmp_path):
         (("--out", "a.swc", "--resample", "1e-9"), "longer step"),
         (("--out", "a.swc", "--scale", "1", "-1", "1"), "above zero"),
         (("--out", "a.swc", "--shift", "inf", "0", "0"), "finite"),
+        (("--out", "a.swc", "--type", "1"), "cell body"),
         (("--out", "no/such/a.swc"), "create it"),
     ],
 )
