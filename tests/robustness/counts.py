@@ -21,5 +21,14 @@ def some(values: list[str], few: int) -> list[str]:
 def record(row: str, what: str, tried: int, remark: str = "") -> None:
     """Note a row that passed, for the table."""
     if RECORD:
+        test = os.environ["PYTEST_CURRENT_TEST"].removesuffix(" (call)")
         with Path(RECORD).open("a", encoding="utf-8") as file:
-            file.write(f"{row}\t{what}\t{tried}\t{remark}\n")
+            file.write(f"{test}\t{row}\t{what}\t{tried}\t{remark}\n")
+
+
+def recorded() -> set[str]:
+    """The tests that an earlier start of this `make stress` has passed."""
+    if not RECORD or not Path(RECORD).is_file():
+        return set()
+    lines = Path(RECORD).read_text(encoding="utf-8").splitlines()
+    return {line.split("\t")[0] for line in lines}

@@ -55,7 +55,7 @@ def _stop_at(event: int) -> None:
 
 def _become(request: dict[str, Any]) -> None:
     """In the fork: everything that makes it a process of its own, then the command."""
-    os.setsid()
+    os.setpgrp()
     os.chdir(request["folder"])
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC

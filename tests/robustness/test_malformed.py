@@ -28,7 +28,7 @@ def _try_all(
 def test_what_cannot_be_read_is_refused_in_one_line(
     kind: str, runner: Runner, workshop: Workshop
 ) -> None:
-    tried, _ = _try_all(kind, True, cases(4, 30), runner, workshop)
+    tried, _ = _try_all(kind, True, cases(4, 200), runner, workshop)
     record(MODEL if kind == "model" else INPUTS, f"{kind}, unreadable", tried, "all refused")
 
 
@@ -36,6 +36,6 @@ def test_what_cannot_be_read_is_refused_in_one_line(
 def test_a_damage_that_may_go_unnoticed_ends_in_a_result_or_one_line(
     kind: str, runner: Runner, workshop: Workshop
 ) -> None:
-    tried, refused = _try_all(kind, False, cases(2, 30), runner, workshop)
+    tried, refused = _try_all(kind, False, cases(2, 50), runner, workshop)
     remark = f"{refused} refused, the others readable"
     record(MODEL if kind == "model" else INPUTS, f"{kind}, noise", tried, remark)
