@@ -51,7 +51,6 @@ class Runner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            start_new_session=True,  # no terminal, and no Ctrl-C from it
             text=True,
         )
         self._answer()
