@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from neurorecon.commands.distill import open_unlabelled_stacks, take_encoder
-from neurorecon.config import TrainConfig
+from neurorecon.config import DISTILLATION_ENCODER_RATE, TrainConfig
 from neurorecon.model.config import StudentConfig
 from neurorecon.model.runtime import Compute, choose_device, choose_precision, prepared_cpu
 from neurorecon.model.segmenter import Segmenter
@@ -178,7 +178,11 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         torch.manual_seed(0)
         student = _transferred(row, arguments)
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
-        config = TrainConfig(steps=DISTILLATION_STEPS)
+        config = TrainConfig(
+            steps=DISTILLATION_STEPS,
+            learning_rate=1e-3,
+            encoder_rate=DISTILLATION_ENCODER_RATE,
+        )
         device = choose_device(arguments.device)
         compute = Compute(device, choose_precision("auto", device))
         with ExitStack() as files:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+# The transformer's share of the learning rate while features are distilled: there it has to change.
+DISTILLATION_ENCODER_RATE = 0.3
+
 
 @dataclass(frozen=True)
 class LabelConfig:
@@ -97,7 +100,7 @@ class TrainConfig:
     patch_zyx: size of a crop in voxels; a multiple of the token size.
     near_neurite: share of crops centred near labelled neurite, which fills 0.3 % of the voxels.
     learning_rate: of convolutions and heads; encoder_rate: the transformer's as a share of it,
-        lower so that transferred weights are not washed out.
+        lower so that transferred weights are not washed out (both: `benchmarks/ablation.md`).
     weight_decay, betas, warm_up_steps, clip_norm: of AdamW with a cosine schedule, as in the
         prototype that proved the recipe.
     ema_decay: of the averaged weights, which are the ones kept.
@@ -109,8 +112,8 @@ class TrainConfig:
     accumulate: int = 1
     patch_zyx: tuple[int, int, int] = (32, 64, 64)
     near_neurite: float = 0.8
-    learning_rate: float = 1e-3
-    encoder_rate: float = 0.3
+    learning_rate: float = 2e-3
+    encoder_rate: float = 0.1
     weight_decay: float = 0.02
     betas: tuple[float, float] = (0.9, 0.98)
     warm_up_steps: int = 15

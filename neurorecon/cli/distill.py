@@ -127,7 +127,7 @@ def distill(
     """Start a student from a 2D transformer trained on natural images. Prints the file written."""
     from neurorecon.commands.distill import DistillRequest
     from neurorecon.commands.distill import distill as run
-    from neurorecon.config import TrainConfig
+    from neurorecon.config import DISTILLATION_ENCODER_RATE, TrainConfig
     from neurorecon.io.address import in_dataset
 
     # A shell expands `--stacks *.tif` to one option value and further arguments.
@@ -141,7 +141,11 @@ def distill(
         stacks=tuple(in_dataset(path, dataset) for each in patterns for path in _expand(each)),
         target=out,
         config=TrainConfig(
-            steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            encoder_rate=DISTILLATION_ENCODER_RATE,
+            seed=seed,
         ),
         device=device.value,
         precision=precision.value,

@@ -137,7 +137,7 @@ def train(
             rich_help_panel=COMPUTE_PANEL,
         ),
     ] = 1,
-    learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 2e-3,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     seed: Seed = 0,

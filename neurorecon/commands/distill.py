@@ -89,6 +89,7 @@ def distill(request: DistillRequest, note: Callable[[str], None], progress: Step
         "teacher": request.teacher,
         "teacher_weights_sha256": _digest(teacher.state_dict()),
         "teacher_blocks": blocks,
+        "feature_block": teacher.feature_block,
         "transfer": request.transfer,
         "stacks": [path.name for path in request.stacks],
         "config": request.config.to_dict(),

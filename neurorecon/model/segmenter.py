@@ -63,10 +63,18 @@ class Segmenter(nn.Module):
         self.up_full = nn.ConvTranspose3d(half, full, 2, stride=2)
         self.merge_full = _ConvPair(full, full)
         self.head = nn.Conv3d(full, 1, 1)
-        self._init_head()
+        self._init_ends()
         self.to(memory_format=torch.channels_last_3d)
 
-    def _init_head(self) -> None:
+    def _init_ends(self) -> None:
+        """Start with rare neurite, and without the tokens.
+
+        Normalised tokens are many times larger than what young convolutions say: let in at once,
+        they drown it for hundreds of steps.
+        """
+        nn.init.zeros_(self.token_projection.weight)
+        assert self.token_projection.bias is not None
+        nn.init.zeros_(self.token_projection.bias)
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
         nn.init.constant_(self.head.bias, INITIAL_LOGIT)

@@ -55,9 +55,18 @@ class Teacher(nn.Module):
         """Side of a patch in pixels."""
         return int(self.vit.patch_embed.proj.kernel_size[0])
 
+    @property
+    def feature_block(self) -> int:
+        """The block whose features are taught, counted from 1: the middle one.
+
+        It tells best where neurite is. Later blocks turn to what objects of natural pictures are
+        called, earlier ones see little around a patch (`benchmarks/token_probe.md`).
+        """
+        return max(1, len(self.vit.blocks) // 2)
+
     @torch.no_grad()
     def forward(self, pictures: Tensor, grid_yx: tuple[int, int]) -> Tensor:
-        """(N, Y, X) grey pictures in [0, 1] to features (N, D, *grid_yx) of the last block.
+        """(N, Y, X) grey pictures in [0, 1] to features (N, D, *grid_yx) of `feature_block`.
 
         Pictures are enlarged so that one patch covers one cell of the grid.
         """
@@ -67,7 +76,12 @@ class Teacher(nn.Module):
         )
         color = (enlarged.expand(-1, 3, -1, -1) - self.mean) / self.std
         features: list[Tensor] = self.vit.forward_intermediates(
-            color, indices=1, norm=True, intermediates_only=True, output_fmt="NCHW"
+            color,
+            indices=[self.feature_block - 1],
+            norm=True,
+            stop_early=True,
+            intermediates_only=True,
+            output_fmt="NCHW",
         )
         return features[0]
 

@@ -23,10 +23,19 @@ def test_a_new_network_says_no_neurite_with_the_prior_of_sparse_stacks() -> None
     torch.testing.assert_close(probability, torch.full_like(probability, 0.0474), atol=1e-3, rtol=0)
 
 
-def test_tokens_and_full_resolution_both_reach_the_output() -> None:
+def test_a_new_network_does_without_tokens_and_learns_to_use_them() -> None:
     model = Segmenter(SMALL)
     torch.nn.init.normal_(model.head.weight)
-    model(torch.randn(1, 1, 16, 16, 16)).square().sum().backward()
+    window = torch.randn(1, 1, 16, 16, 16)
+    before = model(window)
+    torch.nn.init.normal_(model.encoder.patch_embed.weight)
+    torch.testing.assert_close(model(window), before)
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    for _ in range(2):  # the first step lets the tokens in, the second reaches what makes them
+        optimizer.zero_grad()
+        model(window).square().sum().backward()
+        optimizer.step()
     for name in ("encoder.patch_embed.weight", "encoder.blocks.0.attn.qkv.weight", "stem.weight"):
         assert model.get_parameter(name).grad.abs().max() > 0, name
 
