@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ from neurorecon.model.runtime import choose_device, choose_precision, resident_b
 from neurorecon.model.segmenter import build_segmenter, size_multiple_zyx
 from neurorecon.segmentation.blocks import plan_blocks
 from neurorecon.segmentation.devices import fitting_batch
-from neurorecon.segmentation.empty import CELL, Cells, windows_to_run
+from neurorecon.segmentation.empty import CELL, Cells, crops_to_run
 from neurorecon.segmentation.forecast import MOST_IN_MEMORY, Calibration, Forecast, forecast
-from neurorecon.segmentation.plan import DEFAULT_OVERLAP, WindowPlan, plan_windows
+from neurorecon.segmentation.plan import WindowPlan, plan_windows
 from neurorecon.segmentation.predictor import Predictor
 from neurorecon.segmentation.run import block_bytes
 from neurorecon.segmentation.timing import seconds_a_window
@@ -134,11 +134,11 @@ def _segment_plan(opened: OpenStack, sample: NDArray[Any]) -> SegmentPlan:
     batch = min(fitting_batch(device, plan, network.config), plan.window_count)
     predict = Predictor(network, device, dtype)
     held = resident_bytes() - sample.nbytes
-    held += block_bytes(plan_blocks(plan), 1, opened.dtype.itemsize)
+    held += block_bytes(plan_blocks(plan), 1, opened.dtype)
     size = math.prod(opened.shape_zyx) * opened.dtype.itemsize
     held += size if size <= MOST_IN_MEMORY else 0
-    share = _share_that_runs(opened, sample, plan)
-    measured = Calibration(held, seconds_a_window(predict, plan, batch, device), share)
+    window_seconds = seconds_a_window(predict, plan, batch, device)
+    measured = Calibration(held, window_seconds, *_shares_that_run(opened, sample, plan))
     weights = sum(weight.nbytes for weight in network.parameters())
     return SegmentPlan(
         model=DEFAULT_MODEL,
@@ -150,10 +150,12 @@ def _segment_plan(opened: OpenStack, sample: NDArray[Any]) -> SegmentPlan:
     )
 
 
-def _share_that_runs(opened: OpenStack, sample: NDArray[Any], plan: WindowPlan) -> float:
-    """Part of the windows that may hold signal: all are looked at, or those of a few boxes."""
+def _shares_that_run(
+    opened: OpenStack, sample: NDArray[Any], plan: WindowPlan
+) -> tuple[float, float]:
+    """Part of the windows that may hold signal, and of their voxels, in all or in a few boxes."""
     if sample.shape == opened.shape_zyx:
-        return _share_in([sample], plan.window_zyx)
+        return _shares_in([sample], plan)
     side = [
         min(size, max(_BOX_WINDOWS * window // CELL * CELL, CELL))
         for size, window in zip(opened.shape_zyx, plan.window_zyx, strict=True)
@@ -170,17 +172,21 @@ def _share_that_runs(opened: OpenStack, sample: NDArray[Any], plan: WindowPlan) 
         ]
         z, y, x = (slice(a, a + edge) for a, edge in zip(starts, side, strict=True))
         boxes.append(opened.read((z, y, x)))
-    return _share_in(boxes, plan.window_zyx)
+    return _shares_in(boxes, plan)
 
 
-def _share_in(boxes: list[NDArray[Any]], window_zyx: tuple[int, int, int]) -> float:
-    """Part of the windows of boxes of one shape that may hold signal, judged against each other."""
+def _shares_in(boxes: list[NDArray[Any]], whole: WindowPlan) -> tuple[float, float]:
+    """Both shares in boxes of one shape, judged against each other. whole: plan of the stack."""
     depth, height, width = boxes[0].shape
     cells = Cells((depth * len(boxes), height, width), boxes[0].dtype, False)
     for number, box in enumerate(boxes):
         planes = slice(number * depth, (number + 1) * depth)
         cells.add((planes, slice(0, height), slice(0, width)), box)
     signal = cells.hold_signal(float(np.median(np.stack(boxes)[..., ::4, ::4])))
-    plan = WindowPlan((depth, height, width), window_zyx, DEFAULT_OVERLAP)
-    runs = [windows_to_run(plan, signal, (number * depth, 0, 0)) for number in range(len(boxes))]
-    return float(np.mean(runs))
+    plan = replace(whole, shape_zyx=(depth, height, width))
+    starts = [(number * depth, 0, 0) for number in range(len(boxes))]
+    crops = [crops_to_run(plan, signal, start).grouped(plan_blocks(plan)) for start in starts]
+    count = len(boxes) * plan.window_count
+    run = sum(int(one.runs.sum()) for one in crops)
+    voxels = sum(one.voxels() for one in crops)
+    return run / count, voxels / (count * plan.window_voxels)

@@ -1,4 +1,4 @@
-"""Which windows of a stack may hold signal, from one look at every voxel.
+"""Which parts of a stack's windows may hold signal, from one look at every voxel.
 
 A stack is cut into cells of 16 voxels a side. A cell is as bright as its brightest pair: the
 highest value that two voxels reach which touch in a plane, so that a hot pixel counts for nothing
@@ -11,8 +11,9 @@ and a neurite two voxels wide for all that it is. A cell is dark if it is either
 - bright, but in a group of fewer than `GROUP` cells that touch: a speck.
 
 A window is run if there is a cell with signal in its zone, the part of it in which it counts more
-than any neighbour. So every voxel of such a cell is seen by the window that sees it best, and empty
-space costs nothing but the look.
+than any neighbour; and of the window, the box around those cells with `CONTEXT` voxels around them,
+which is what a window's own border gives the voxels at the border of its zone. So every voxel of
+such a cell is seen by the window that sees it best, and empty space costs nothing but the look.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.plan import Box, WindowPlan
 
 CELL = 16
 USUAL = 4.0
 LEAST, MOST = 0.02, 0.05
 GROUP = 3
+CONTEXT = 8  # voxels
+LEAST_EDGE = 32  # voxels; the network was trained on crops of no less
 # What a voxel of a window's zone gets of that window at least, of all weights along three axes.
 LEAST_WEIGHT = 1 / 8
 
@@ -86,22 +90,58 @@ class Cells:
         return -values if values.dtype.kind == "f" else ~values
 
 
-def windows_to_run(
+def crops_to_run(
     plan: WindowPlan, signal: NDArray[np.bool_], start_zyx: tuple[int, int, int] = (0, 0, 0)
-) -> NDArray[np.bool_]:
-    """Which windows have a cell with signal in their zone, (windows along z, y, x).
+) -> Crops:
+    """A box around the cells with signal in each window's zone; nothing where there are none.
 
     signal: of the cells of the whole stack. start_zyx: where in it the plan's stack begins.
     """
-    found = signal
+    parts = [
+        zones(plan.starts_zyx[axis], plan.window_zyx[axis], plan.shape_zyx[axis])
+        for axis in range(3)
+    ]
+    cells = [
+        [((low + first) // CELL, -(-(high + first) // CELL)) for low, high in parts_of_axis]
+        for parts_of_axis, first in zip(parts, start_zyx, strict=True)
+    ]
+    low, high = [], []
     for axis, first in enumerate(start_zyx):
-        parts_of_axis = zones(plan.starts_zyx[axis], plan.window_zyx[axis], plan.shape_zyx[axis])
-        parts = [
-            found.take(range((low + first) // CELL, -(-(high + first) // CELL)), axis).any(axis)
-            for low, high in parts_of_axis
+        found = signal
+        for other in {0, 1, 2} - {axis}:
+            found = np.stack([found.take(range(*s), other).any(other) for s in cells[other]], other)
+        sides = [
+            _side(plan, axis, number, found.take(range(*span), axis), span[0] * CELL - first, zone)
+            for number, (span, zone) in enumerate(zip(cells[axis], parts[axis], strict=True))
         ]
-        found = np.stack(parts, axis)
-    return found
+        low.append(np.stack([side[0] for side in sides], axis))
+        high.append(np.stack([side[1] for side in sides], axis))
+    return Crops(np.stack(low, -1), np.stack(high, -1))
+
+
+def _side(
+    plan: WindowPlan,
+    axis: int,
+    number: int,
+    found: NDArray[np.bool_],
+    first: int,
+    zone: tuple[int, int],
+) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Where along an axis the boxes of the windows of one number begin and end.
+
+    found: which of the zone's cells along the axis hold signal. first: voxel of its first cell.
+    """
+    window, multiple = plan.window_zyx[axis], plan.multiple_zyx[axis]
+    start = int(plan.starts_zyx[axis][number])
+    low = first + CELL * found.argmax(axis)
+    high = first + CELL * (found.shape[axis] - np.flip(found, axis).argmax(axis))
+    low = np.maximum(np.maximum(low, zone[0]) - CONTEXT - start, 0)
+    high = np.minimum(np.minimum(high, zone[1]) + CONTEXT - start, window)
+    least = min(-(-LEAST_EDGE // multiple) * multiple, window)
+    size = np.maximum(-(-(high - low) // multiple) * multiple, least)
+    low = np.clip(low - (size - (high - low)) // 2, 0, window - size)
+    there = found.any(axis)
+    return (there * low).astype(np.int16), (there * (low + size)).astype(np.int16)
 
 
 def zones(starts: NDArray[np.int64], window: int, size: int) -> list[tuple[int, int]]:

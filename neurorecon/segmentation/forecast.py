@@ -43,11 +43,13 @@ class Calibration:
     held_bytes: memory of the process whatever the batch: program, network, blocks, and the stack
         if it is held.
     window_seconds: of the network for one window. share: of the windows that are run.
+    voxel_share: of their voxels that are, since of many only a part is.
     """
 
     held_bytes: int
     window_seconds: float
     share: float
+    voxel_share: float
 
 
 def forecast(
@@ -65,6 +67,7 @@ def forecast(
     voxels = math.prod(plan.shape_zyx)
     batch = min(batch_size, plan.window_count)
     runs = min(max(round(measured.share * plan.window_count), 1), plan.window_count)
+    full_windows = max(measured.voxel_share * plan.window_count, 1.0)
     maps = batch_bytes(plan, channels, batch)
     return Forecast(
         window_zyx=plan.window_zyx,
@@ -72,7 +75,7 @@ def forecast(
         runs=runs,
         batch_size=batch,
         seconds=_SECONDS_TO_START
-        + _BESIDE_NETWORK * runs * measured.window_seconds
+        + _BESIDE_NETWORK * full_windows * measured.window_seconds
         + voxels * _SECONDS_A_VOXEL,
         host_bytes=measured.held_bytes + (maps if on_cpu else 0),
         device_bytes=0 if on_cpu else weight_bytes + maps,

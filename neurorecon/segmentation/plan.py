@@ -26,11 +26,13 @@ class WindowPlan:
 
     shape_zyx: of the stack. window_zyx: of every window; larger than the stack where that is
         smaller than a window, which is then mirrored.
+    multiple_zyx: windows, and parts of them that run alone, are a multiple of this.
     overlap: least share of a window that its neighbour covers too.
     """
 
     shape_zyx: tuple[int, int, int]
     window_zyx: tuple[int, int, int]
+    multiple_zyx: tuple[int, int, int]
     overlap: float
 
     @cached_property
@@ -88,7 +90,7 @@ def plan_windows(
         _best_window(size, window, multiple, overlap)
         for window, size, multiple in zip(window_zyx, shape_zyx, multiple_zyx, strict=True)
     )
-    return WindowPlan(shape_zyx, (z, y, x), overlap)
+    return WindowPlan(shape_zyx, (z, y, x), multiple_zyx, overlap)
 
 
 def _best_window(size: int, window: int, multiple: int, overlap: float) -> int:

@@ -9,11 +9,11 @@ A block takes two steps, and either can be done by any process that shares the s
 while a device runs one block, the next is read and the last is written.
 
 Peak memory beyond the program itself, V = voxels of the largest reach (`BlockGrid.most_voxels`),
-L = lanes (devices), B = bytes of a stored voxel:
+L = lanes (devices), B = 1 for stacks of uint8, else 4:
 
-    V x (L x 10 + 7 + B) bytes, and on the device a lane's 4 V, weights and a batch's feature maps
+    V x (L x (B + 6) + B + 3) bytes, and on a GPU a lane's B + 4, weights and a batch's feature maps
 
-(a lane: values 4, sums 4, rounded sums 2; the block read ahead: B and 4; the one written: 2 and 1).
+(a lane: values B, sums 4, rounded sums 2; the block read ahead: B; the one written: 2 and 1).
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurorecon.errors import NeuroreconError
+from neurorecon.model.intensity import IntensityScale
 from neurorecon.model.runtime import prepared_cpu
 from neurorecon.segmentation.blocks import Block, BlockGrid, Index
+from neurorecon.segmentation.crops import Crops, Part
 from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.plan import Box
 from neurorecon.segmentation.sliding import (
@@ -43,7 +45,7 @@ from neurorecon.segmentation.sliding import (
     block_sums,
     finished,
     pieces,
-    weight_sums,
+    prepared,
 )
 
 
@@ -72,48 +74,51 @@ class Lane:
 class Work:
     """What every block of a run has in common.
 
-    read: the network's input in a box of the stack.
-    kept: which windows run, (windows along z, y, x); the others count as empty.
+    read: the stored values in a box of the stack. scale: of their intensities.
+    crops: what runs of each window; the rest counts as empty.
     batch: the most windows at once.
     """
 
     grid: BlockGrid
-    read: Callable[[Box], NDArray[np.float32]]
-    kept: NDArray[np.bool_]
+    read: Callable[[Box], NDArray[Any]]
+    scale: IntensityScale
+    crops: Crops
     batch: BatchSize
 
-    def windows(self, block: Block) -> list[Index]:
-        """The windows of a block that run; where there are none its voxels need not be read."""
-        return [window for window in block.window_indices() if self.kept[window]]
+    def parts(self, block: Block) -> list[Part]:
+        """What runs of the windows of a block."""
+        return self.crops.parts(block.window_indices())
+
+    def values(self, block: Block, device: torch.device) -> Tensor | None:
+        """What `computed` takes; None, and nothing is read, where no window of the block runs."""
+        if not self.parts(block):
+            return None
+        return prepared(self.read(block.reach), self.grid.plan.window_zyx, device)
 
 
-def block_bytes(grid: BlockGrid, lanes: int, itemsize: int) -> int:
+def block_bytes(grid: BlockGrid, lanes: int, dtype: np.dtype[Any]) -> int:
     """The peak memory of a run's blocks, without the network; the formula is the module's."""
-    return grid.most_voxels * (10 * lanes + 7 + itemsize)
+    held = 1 if dtype == np.uint8 else 4
+    return grid.most_voxels * (lanes * (held + 6) + held + 3)
 
 
-def computed(work: Work, block: Block, lane: Lane, values: NDArray[np.float32] | None) -> Pieces:
+def computed(work: Work, block: Block, lane: Lane, values: Tensor | None) -> Pieces:
     """The first step: what a block adds to its own core and to its upper neighbours'.
 
-    values: `work.read(block.reach)`; None where `work.windows(block)` are none.
+    values: `work.values(block)`.
 
     Where a batch does not fit into the device's memory, it is halved and the block begun again, so
     that a block has one size of batch. Any other error is passed on.
     """
     if values is None:
         return {OWN: np.zeros(block.core_shape, np.uint16)}
+    plan, parts = work.grid.plan, work.parts(block)
     while True:
         size = work.batch.size
         try:
             with prepared_cpu():
                 sums = block_sums(
-                    work.grid.plan,
-                    block,
-                    work.windows(block),
-                    values,
-                    lane.predict,
-                    size,
-                    lane.device,
+                    plan, block, parts, values, work.scale, lane.predict, size, lane.device
                 )
             return pieces(work.grid, block, sums)
         except torch.OutOfMemoryError as error:
@@ -134,7 +139,7 @@ def completed(work: Work, block: Block, own: NDArray[np.uint16], shelf: Shelf) -
     spills = {direction: spill for direction, spill in found if spill is not None}
     if not spills and not own.any():
         return np.zeros(own.shape, np.uint8)
-    return finished(own, spills, weight_sums(work.grid.plan, block.core, work.kept))
+    return finished(work.grid.plan, block.core, work.crops, own, spills)
 
 
 def tidy(grid: BlockGrid, block: Block, done: set[int], shelf: Shelf) -> None:
@@ -157,20 +162,6 @@ def run_blocks(
 
     An exception, KeyboardInterrupt included, stops the lanes after the batch that they are at.
     """
-    stop = threading.Event()
-    free: SimpleQueue[Lane] = SimpleQueue()
-    for lane in lanes:
-        free.put(Lane(_stopping(lane.predict, stop), lane.device))
-
-    def compute(block: Block, values: Future[NDArray[np.float32] | None]) -> Pieces:
-        lane = free.get()
-        try:
-            return computed(work, block, lane, values.result())
-        finally:
-            free.put(lane)
-
-    def read(block: Block) -> NDArray[np.float32] | None:
-        return work.read(block.reach) if work.windows(block) else None
 
     def complete(block: Block, future: Future[Pieces]) -> None:
         found = future.result()
@@ -178,23 +169,49 @@ def run_blocks(
         shelf.put(block.number, found)
         on_block(block, completed(work, block, own, shelf))
 
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(len(lanes)) as pool:
-        under_way: deque[tuple[Block, Future[Pieces]]] = deque()
-        try:
-            for number in numbers:
-                block = work.grid[number]
-                values = reader.submit(read, block)
-                under_way.append((block, pool.submit(compute, block, values)))
-                del values  # the lane holds the only reference, and lets go of it
-                if len(under_way) > len(lanes):
-                    complete(*under_way.popleft())
-            while under_way:
+    under_way: deque[tuple[Block, Future[Pieces]]] = deque()
+    with _Ahead(work, lanes) as ahead:
+        for number in numbers:
+            block = work.grid[number]
+            under_way.append((block, ahead.compute(block)))
+            if len(under_way) > len(lanes):
                 complete(*under_way.popleft())
-        except BaseException:
-            stop.set()
-            reader.shutdown(cancel_futures=True)
-            pool.shutdown(cancel_futures=True)
-            raise
+        while under_way:
+            complete(*under_way.popleft())
+
+
+class _Ahead:
+    """Threads that read blocks and compute them on the lanes while others are completed."""
+
+    def __init__(self, work: Work, lanes: Sequence[Lane]) -> None:
+        self._work, self._device = work, lanes[0].device
+        self._reader, self._pool = ThreadPoolExecutor(1), ThreadPoolExecutor(len(lanes))
+        self._stop = threading.Event()
+        self._free: SimpleQueue[Lane] = SimpleQueue()
+        for lane in lanes:
+            self._free.put(Lane(_stopping(lane.predict, self._stop), lane.device))
+
+    def __enter__(self) -> _Ahead:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._stop.set()
+        self._reader.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
+
+    def compute(self, block: Block) -> Future[Pieces]:
+        """The pieces of a block, when a lane has come to it."""
+        # The lane holds the only reference to what is read, and lets go of it.
+        values = self._reader.submit(self._work.values, block, self._device)
+        return self._pool.submit(self._compute, block, values)
+
+    def _compute(self, block: Block, values: Future[Tensor | None]) -> Pieces:
+        lane = self._free.get()
+        try:
+            return computed(self._work, block, lane, values.result())
+        finally:
+            self._free.put(lane)
 
 
 class _StoppedError(Exception):

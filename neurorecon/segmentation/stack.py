@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.segmentation.blocks import Block, Index, plan_blocks
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.devices import BatchSize
-from neurorecon.segmentation.plan import Box, WindowPlan
+from neurorecon.segmentation.plan import WindowPlan
 from neurorecon.segmentation.run import Lane, Work, run_blocks, tidy
 from neurorecon.segmentation.sliding import Pieces, Predict
 from neurorecon.volume import LazyVoxels
@@ -44,19 +45,16 @@ def segment_array(
     batch_size: int,
     on_voxels: Callable[[int], None],
     device: torch.device = _CPU,
-    kept: NDArray[np.bool_] | None = None,
+    crops: Crops | None = None,
 ) -> NDArray[np.uint8]:
     """Probability of neurite for each voxel of a (Z, Y, X) stack, 255 = certain.
 
     on_voxels: told the number of voxels of the stack that were finished since the last call.
     device: where windows are cut out and summed up; `predict` may move them elsewhere and back.
-    kept: which windows run, as `empty.windows_to_run` tells; all by default.
+    crops: what runs of each window, as `empty.crops_to_run` tells; all of all by default.
     """
     result = np.empty(array.shape, np.uint8)
     shelf, done = _MemoryShelf(), set[int]()
-
-    def read(box: Box) -> NDArray[np.float32]:
-        return scale(array[box])
 
     def on_block(block: Block, core: NDArray[np.uint8]) -> None:
         result[block.core] = core
@@ -65,8 +63,7 @@ def segment_array(
         on_voxels(core.size)
 
     grid = plan_blocks(plan)
-    if kept is None:
-        kept = np.ones([len(starts) for starts in plan.starts_zyx], bool)
-    work = Work(grid, read, kept, BatchSize(batch_size))
+    crops = (crops or Crops.whole(plan)).grouped(grid)
+    work = Work(grid, array.__getitem__, scale, crops, BatchSize(batch_size))
     run_blocks(work, range(len(grid)), [Lane(predict, device)], shelf, on_block)
     return result

@@ -3,12 +3,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurorecon.model.intensity import IntensityScale
 from neurorecon.segmentation.blocks import BlockGrid, plan_blocks
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.empty import zones
 from neurorecon.segmentation.plan import WindowPlan, plan_windows
 from neurorecon.segmentation.run import Lane, Work, completed, computed
-from neurorecon.segmentation.sliding import OWN, Pieces, block_sums, finished, pieces
+from neurorecon.segmentation.sliding import OWN, Pieces, block_sums, finished, pieces, prepared
 
 WINDOW = (8, 16, 8)
 PLANS = st.builds(
@@ -17,6 +19,7 @@ PLANS = st.builds(
     st.sampled_from((0.0, 0.2, 0.25, 0.5, 0.7)),
 )
 CPU = torch.device("cpu")
+PLAIN = IntensityScale(0, 1)
 
 
 def _by_place(windows: torch.Tensor) -> torch.Tensor:
@@ -55,9 +58,9 @@ def _segmented(array: np.ndarray, grid: BlockGrid, order: list[int]) -> np.ndarr
     shelf: dict[int, Pieces] = {}
     for number in order:
         block = grid[number]
-        sums = block_sums(
-            grid.plan, block, block.window_indices(), array[block.reach], _by_place, 3, CPU
-        )
+        parts = Crops.whole(grid.plan).parts(block.window_indices())
+        values = prepared(array[block.reach], grid.plan.window_zyx, CPU)
+        sums = block_sums(grid.plan, block, parts, values, PLAIN, _by_place, 3, CPU)
         shelf[number] = pieces(grid, block, sums)
     result = np.zeros(array.shape, np.uint8)
     for block in grid:
@@ -66,7 +69,10 @@ def _segmented(array: np.ndarray, grid: BlockGrid, order: list[int]) -> np.ndarr
             for direction, number in grid.lower(block)
             if direction in shelf[number]
         }
-        result[block.core] = finished(shelf[block.number][OWN], spills)
+        whole = Crops.whole(grid.plan)
+        result[block.core] = finished(
+            grid.plan, block.core, whole, shelf[block.number][OWN], spills
+        )
     return result
 
 
@@ -88,8 +94,9 @@ def test_what_is_left_out_counts_as_empty() -> None:
     plan = plan_windows((8, 16, 30), (8, 8, 8), WINDOW)
     block = plan_blocks(plan)[0]
     first, *_, last = block.window_indices()
-    ones = np.ones(block.reach_shape, np.float32)
-    sums = block_sums(plan, block, [first], ones, lambda windows: windows, 4, CPU)
+    ones = prepared(np.ones(block.reach_shape), WINDOW, CPU)
+    parts = Crops.whole(plan).parts([first])
+    sums = block_sums(plan, block, parts, ones, PLAIN, lambda windows: windows, 4, CPU)
     start = plan.starts_zyx[2][last[2]]
     assert (sums[:, :, : plan.starts_zyx[2][1]] == 65535).all()
     assert not sums[:, :, start + 2 :].any()
@@ -101,13 +108,14 @@ def test_a_voxel_is_the_mean_over_the_windows_that_ran(plan: WindowPlan, seed: i
     """Whatever was left out: a constant stack comes out constant in the zones of what ran."""
     rng = np.random.default_rng(seed)
     kept = rng.random([len(starts) for starts in plan.starts_zyx]) < 0.5
+    whole = Crops.whole(plan)
+    crops = Crops(whole.low, whole.high * kept[..., None])
     grid = plan_blocks(plan, 16)
-    batch = BatchSize(3)
-    work = Work(grid, lambda box: np.full([s.stop - s.start for s in box], 0.8), kept, batch)
+    array = np.full(plan.shape_zyx, 0.8)
+    work = Work(grid, array.__getitem__, PLAIN, crops, BatchSize(3))
     result, shelf = np.zeros(plan.shape_zyx, np.uint8), DictShelf()
     for block in grid:
-        values = np.full(block.reach_shape, 0.8, np.float32) if work.windows(block) else None
-        found = computed(work, block, Lane(lambda windows: windows, CPU), values)
+        found = computed(work, block, Lane(lambda windows: windows, CPU), work.values(block, CPU))
         shelf.put(block.number, found)
         result[block.core] = completed(work, block, found[OWN], shelf)
     for window in zip(*np.nonzero(kept), strict=True):

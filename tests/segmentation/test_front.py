@@ -9,7 +9,7 @@ from neurorecon.segmentation.blocks import plan_blocks
 from neurorecon.segmentation.front import Front, Step
 from neurorecon.segmentation.plan import WindowPlan
 
-GRID = plan_blocks(WindowPlan((64, 80, 64), (16, 16, 16), 0.25), core_edge=16)
+GRID = plan_blocks(WindowPlan((64, 80, 64), (16, 16, 16), (8, 8, 8), 0.25), core_edge=16)
 
 
 @given(seed=st.integers(0, 10**6), stop=st.integers(0, 60))
@@ -46,7 +46,7 @@ def test_any_order_and_a_stop_on_the_way(seed: int, stop: int) -> None:
 
 
 def test_a_lone_block_is_computed_and_completed() -> None:
-    grid = plan_blocks(WindowPlan((10, 10, 10), (16, 16, 16), 0.25))
+    grid = plan_blocks(WindowPlan((10, 10, 10), (16, 16, 16), (8, 8, 8), 0.25))
     front = Front(grid, set(), set())
     assert list(front.first()) == [Step(0)]
     assert front.computed(0, True) == [Step(0, True, (0,))]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.segmentation.blocks import plan_blocks
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.devices import BatchSize
 from neurorecon.segmentation.plan import plan_windows
 from neurorecon.segmentation.predictor import Predictor
@@ -101,10 +102,10 @@ class _Fragile(torch.nn.Module):
 def _computed(network: _Fragile, batch: BatchSize) -> Pieces:
     plan = plan_windows((8, 8, 50), (8, 8, 8), (8, 8, 8))
     grid = plan_blocks(plan, 1000)
-    kept = np.ones((1, 1, len(plan.starts_zyx[2])), bool)
-    work = Work(grid, lambda box: np.zeros(1, np.float32), kept, batch)
+    array = np.zeros((8, 8, 50), np.uint8)
+    work = Work(grid, array.__getitem__, IntensityScale(0, 1), Crops.whole(plan), batch)
     lane = Lane(Predictor(network, CPU, torch.float32), CPU)
-    return computed(work, grid[0], lane, np.zeros((8, 8, 50), np.float32))
+    return computed(work, grid[0], lane, work.values(grid[0], CPU))
 
 
 def test_a_batch_that_does_not_fit_is_halved_for_good_and_its_block_begun_again() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from neurorecon.errors import InputError
 from neurorecon.segmentation.blocks import CORE_EDGE, plan_blocks
@@ -27,7 +30,7 @@ class Fit:
 
 def fit_memory(
     plan: WindowPlan,
-    itemsize: int,
+    dtype: np.dtype[Any],
     lanes: int,
     channels: int,
     batch_size: int,
@@ -38,14 +41,14 @@ def fit_memory(
 ) -> Fit:
     """The largest blocks and batches with a peak below the limit; blocks give way first.
 
-    itemsize: bytes of a stored voxel. channels: feature maps at full resolution.
+    dtype: of the stack. channels: feature maps at full resolution.
     fixed_batch: the user chose the batch size. held_bytes: what the process holds whatever is done.
 
     Raises InputError that names the least that would do.
     """
 
     def fit_of(edge: int, batch: int) -> Fit:
-        blocks = block_bytes(plan_blocks(plan, edge), lanes, itemsize)
+        blocks = block_bytes(plan_blocks(plan, edge), lanes, dtype)
         network = batch_bytes(plan, channels, batch) if on_cpu else 0
         return Fit(edge, batch, held_bytes + blocks + network)
 

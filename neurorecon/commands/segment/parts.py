@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -14,7 +14,6 @@ from neurorecon.commands.segment.source import Voxels
 from neurorecon.errors import InputError
 from neurorecon.io.checkpoint import load_checkpoint
 from neurorecon.io.roi import Box
-from neurorecon.model.intensity import IntensityScale
 from neurorecon.model.runtime import choose_precision
 from neurorecon.model.segmenter import Segmenter, build_segmenter
 from neurorecon.segmentation.augmented import mirrored
@@ -41,16 +40,14 @@ def lane_of(request: SegmentRequest, network: Segmenter, device: torch.device) -
     return Lane(mirrored(predict) if request.tta else predict, device)
 
 
-def reader_of(
-    voxels: Voxels, scale: IntensityScale, start_zyx: Sequence[int]
-) -> Callable[[Box], NDArray[np.float32]]:
-    """The network's input in a box that counts from `start_zyx` of the stack."""
+def reader_of(voxels: Voxels, start_zyx: Sequence[int]) -> Callable[[Box], NDArray[Any]]:
+    """What is stored in a box that counts from `start_zyx` of the stack."""
 
-    def read(part: Box) -> NDArray[np.float32]:
+    def read(part: Box) -> NDArray[Any]:
         z, y, x = (
             slice(side.start + first, side.stop + first)
             for side, first in zip(part, start_zyx, strict=True)
         )
-        return scale(voxels[z, y, x])
+        return voxels[z, y, x]
 
     return read

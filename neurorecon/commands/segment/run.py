@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from neurorecon import __version__
-from neurorecon.commands.segment.memory import fit_memory
+from neurorecon.commands.segment.memory import Fit, fit_memory
 from neurorecon.commands.segment.output import Output, open_output
 from neurorecon.commands.segment.parts import lane_of, network_of, reader_of
 from neurorecon.commands.segment.request import Progress, SegmentRequest, refuse_target
@@ -37,8 +38,9 @@ from neurorecon.io.unfinished import Unfinished, fresh_folder, unfinished_folder
 from neurorecon.model.runtime import choose_precision, keep_freed_blocks, resident_bytes
 from neurorecon.model.segmenter import Segmenter, size_multiple_zyx
 from neurorecon.segmentation.blocks import Block, BlockGrid, plan_blocks
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.devices import BatchSize, choose_devices, fitting_batch
-from neurorecon.segmentation.empty import windows_to_run
+from neurorecon.segmentation.empty import crops_to_run
 from neurorecon.segmentation.forecast import MOST_IN_MEMORY
 from neurorecon.segmentation.plan import WindowPlan, plan_windows
 from neurorecon.segmentation.run import Lane, Work, run_blocks, tidy
@@ -63,6 +65,12 @@ class _Setting:
     dtype: torch.dtype
     plan: WindowPlan
     box: Box
+
+    @property
+    def start_zyx(self) -> tuple[int, int, int]:
+        """The first voxel of the part of the stack that is segmented."""
+        z, y, x = (side.start for side in self.box)
+        return z, y, x
 
 
 def segment(
@@ -100,64 +108,68 @@ def _segment_in(
     progress: Progress,
     cluster: Cluster | None,
 ) -> None:
-    request, plan = setting.request, setting.plan
-    on_cpu = setting.devices[0].type == "cpu"
-    most_in_memory = min(MOST_IN_MEMORY, (request.max_memory or 4 * MOST_IN_MEMORY) // 4)
+    request, plan, start = setting.request, setting.plan, setting.start_zyx
+    most = min(MOST_IN_MEMORY, (request.max_memory or 4 * MOST_IN_MEMORY) // 4)
+    fit = _fit(setting, stack, most, cluster)
+    source = open_source(stack, request.invert, most, fit.core_edge, folder / SCRATCH)
+    state = _state(folder, setting, _identity(setting, stack, source), fit, cluster)
+    torch.set_num_threads(state.settings["threads"])
+    grid = plan_blocks(plan, state.settings["core edge"])
+    place = stack.grid.shifted(start)
+    output = open_output(request, folder, grid, place)
+    if not request.resume:
+        output.create()
+    crops = crops_to_run(plan, source.signal, start) if request.skip else Crops.whole(plan)
+    crops, size = crops.grouped(grid), state.settings["batch size"]
+    with _counted(grid, state, progress) as on_voxels:
+        if cluster is None:
+            batch = BatchSize(size, lambda size: state.change({"batch size": size}))
+            work = Work(grid, reader_of(source.voxels, start), source.scale, crops, batch)
+            lanes = [lane_of(request, setting.network, device) for device in setting.devices]
+            _run(state, work, lanes, output, on_voxels)
+        else:
+            threads, shared = state.settings["threads"], folder.resolve()
+            worker = on_workers(request)
+            job = Job(worker, shared, grid, place, start, source.scale, most, size, threads)
+            run_on(cluster, job, crops, state, on_voxels)
+    output.finish()
+
+
+def _fit(setting: _Setting, stack: OpenStack, most_in_memory: int, cluster: Cluster | None) -> Fit:
+    """Blocks and batches for this machine, or for the workers of a cluster."""
+    request = setting.request
     held = resident_bytes()
     if keeps_in_memory(stack, most_in_memory):
-        held += int(np.prod(stack.shape_zyx)) * stack.dtype.itemsize
-    fit = fit_memory(
-        plan,
-        stack.dtype.itemsize,
+        held += math.prod(stack.shape_zyx) * stack.dtype.itemsize
+    return fit_memory(
+        setting.plan,
+        stack.dtype,
         len(setting.devices),
         setting.network.config.channels[0],
         request.batch_size or _fitting_batch(setting, cluster),
         request.batch_size is not None,
         held,
-        on_cpu,
+        setting.devices[0].type == "cpu",
         request.max_memory,
     )
-    source = open_source(stack, request.invert, most_in_memory, fit.core_edge, folder / SCRATCH)
-    identity = _identity(setting, stack, source)
-    if request.resume:
-        state = Unfinished.go_on(folder, identity)
-    else:
-        settings = {
-            "batch size": fit.batch_size,
-            "core edge": fit.core_edge,
-            "threads": cluster.threads() if cluster else torch.get_num_threads(),
-        }
-        state = Unfinished.begin(folder, identity, settings)
-    torch.set_num_threads(state.settings["threads"])
-    grid = plan_blocks(plan, state.settings["core edge"])
-    output = open_output(request, folder, grid, stack.grid.shifted([s.start for s in setting.box]))
-    if not request.resume:
-        output.create()
-    start = [side.start for side in setting.box]
-    kept = np.ones([len(starts) for starts in plan.starts_zyx], bool)
-    if request.skip:
-        kept = windows_to_run(plan, source.signal, (start[0], start[1], start[2]))
-    with _counted(grid, state, progress) as on_voxels:
-        if cluster is None:
-            size = state.settings["batch size"]
-            batch = BatchSize(size, lambda size: state.change({"batch size": size}))
-            work = Work(grid, reader_of(source.voxels, source.scale, start), kept, batch)
-            lanes = [lane_of(request, setting.network, device) for device in setting.devices]
-            _run(state, work, lanes, output, on_voxels)
-        else:
-            job = Job(
-                on_workers(request),
-                folder.resolve(),
-                grid,
-                stack.grid.shifted(start),
-                (start[0], start[1], start[2]),
-                source.scale,
-                most_in_memory,
-                state.settings["batch size"],
-                state.settings["threads"],
-            )
-            run_on(cluster, job, kept, state, on_voxels)
-    output.finish()
+
+
+def _state(
+    folder: Path,
+    setting: _Setting,
+    identity: dict[str, Any],
+    fit: Fit,
+    cluster: Cluster | None,
+) -> Unfinished:
+    """A new run, or the one that goes on."""
+    if setting.request.resume:
+        return Unfinished.go_on(folder, identity)
+    settings = {
+        "batch size": fit.batch_size,
+        "core edge": fit.core_edge,
+        "threads": cluster.threads() if cluster else torch.get_num_threads(),
+    }
+    return Unfinished.begin(folder, identity, settings)
 
 
 def _fitting_batch(setting: _Setting, cluster: Cluster | None) -> int:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neurorecon.commands.segment.output import Output, open_output
 from neurorecon.commands.segment.parts import lane_of, network_of, reader_of
@@ -34,13 +33,14 @@ from neurorecon.io.unfinished import Shelf, Unfinished
 from neurorecon.model.intensity import IntensityScale
 from neurorecon.model.runtime import Precision, choose_precision
 from neurorecon.segmentation.blocks import BlockGrid
+from neurorecon.segmentation.crops import Crops
 from neurorecon.segmentation.devices import BatchSize, choose_devices
 from neurorecon.segmentation.front import Front, Step
 from neurorecon.segmentation.run import Lane, Work, completed, computed
 from neurorecon.segmentation.sliding import OWN
 from neurorecon.volume import Grid
 
-_KEPT = "kept.npy"
+_CROPS = "crops.npy"
 _VISIBLE_S = 120.0  # a network file system may hide a new file from other machines for a minute
 
 
@@ -98,12 +98,12 @@ def _device(request: SegmentRequest) -> torch.device:
 def run_on(
     cluster: Cluster,
     job: Job,
-    kept: NDArray[np.bool_],
+    crops: Crops,
     state: Unfinished,
     on_voxels: Callable[[int], None],
 ) -> None:
-    """Both steps of all blocks that are not finished yet. kept: as in `segmentation.run.Work`."""
-    np.save(job.folder / _KEPT, kept)
+    """Both steps of all blocks that are not finished yet. crops: as in `segmentation.run.Work`."""
+    np.save(job.folder / _CROPS, np.stack([crops.low, crops.high]))
     front = Front(job.grid, state.finished, set(filter(state.shelf.has, state.finished)))
 
     def then(step: Step, left_pieces: bool) -> list[Step]:
@@ -126,9 +126,8 @@ def _do(job: Job, step: Step) -> bool:
     bench = _bench(job)
     block = job.grid[step.number]
     if not step.completes:
-        wanted = bench.work.windows(block)
-        values = bench.work.read(block.reach) if wanted else None
-        pieces = computed(bench.work, block, bench.lane, values) if wanted else {}
+        values = bench.work.values(block, bench.lane.device)
+        pieces = {} if values is None else computed(bench.work, block, bench.lane, values)
         bench.shelf.put(step.number, pieces)
         return bool(pieces)
     _wait_for(bench.shelf, step.needs)
@@ -178,8 +177,9 @@ def _new_bench(job: Job) -> _Bench:
     voxels = voxels_of(stack, job.most_in_memory, job.folder / SCRATCH)
     work = Work(
         job.grid,
-        reader_of(voxels, job.scale, job.start_zyx),
-        np.load(job.folder / _KEPT),
+        reader_of(voxels, job.start_zyx),
+        job.scale,
+        Crops(*np.load(job.folder / _CROPS)),
         BatchSize(job.batch_size),
     )
     lane = lane_of(request, network_of(find_model(request.model)), _device(request))
