@@ -25,6 +25,13 @@ _CLOSE_S = 5.0
 # How long a worker process that died may take to start again, on a machine that is busy.
 _RESTART = "600s"
 _MEMORY_SHARE = 0.9  # of this machine's memory, for all workers together
+# glibc is to keep freed memory, as `model.runtime.keep_freed_blocks` tells it, which comes too late
+# in a worker: its threads are there before our code is. Dask's own choice is the opposite.
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 30,
+    "MALLOC_TRIM_THRESHOLD_": 1 << 30,
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,12 @@ def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART}):
+    before_start = "distributed.nanny.pre-spawn-environ"
+    settings = {
+        "distributed.deploy.lost-worker-timeout": _RESTART,
+        before_start: dask.config.get(before_start) | _ALLOCATOR,
+    }
+    with dask.config.set(settings):
         with _no_interrupts():
             cluster = LocalCluster(
                 n_workers=workers,
