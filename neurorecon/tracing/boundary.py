@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from neurorecon.tracing.foreground import FORWARD_STEPS, Foreground, Probability
+from neurorecon.tracing.foreground import FORWARD_STEPS, Foreground
+
+Reader = Callable[[NDArray[np.int64]], NDArray[np.float64]]  # of (m, 3) voxels, (m,) values
 
 _NEAREST = 8  # about half of what surrounds a point of the thinnest neurite
 _FACES = [step for step in FORWARD_STEPS if sum(map(abs, step)) == 1]
@@ -14,11 +18,13 @@ _FACES = [step for step in FORWARD_STEPS if sum(map(abs, step)) == 1]
 
 def boundary_points(
     foreground: Foreground,
-    probability: Probability,
+    read: Reader,
     level: float,
     voxel_size_zyx: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Points (m, 3) where the probability falls through `level` between face neighbours.
+
+    read: the probability (m,), 0 to 1, of voxels (m, 3).
 
     The crossing is interpolated linearly; in a binary mask it lies half way. What lies outside the
     stack is unknown, not background: a neurite that leaves the stack has no end there, so that the
@@ -26,7 +32,6 @@ def boundary_points(
 
     Returns coordinates in the unit of `voxel_size_zyx`, from the centre of voxel (0, 0, 0).
     """
-    scale = np.float32(255.0 if probability.dtype == np.uint8 else 1.0)
     shape = np.asarray(foreground.shape_zyx)
     smallest = float(voxel_size_zyx.min())
     points = []
@@ -40,7 +45,7 @@ def boundary_points(
             closed &= ((other >= 0) & (other < shape)).all(axis=1)
             rows = np.flatnonzero(closed)
             high = foreground.probability[rows]
-            low = probability[tuple(other[rows].T)] / scale
+            low = read(other[rows])
             part = (high - level) / np.maximum(high - low, np.finfo(np.float32).tiny)
             # The larger the jump, the less it tells where between two voxel centres the end is. A
             # neurite that is round is then as wide across coarse slices as it is within them.

@@ -90,47 +90,33 @@ def significant_paths(
     """
     tip, joint = longest_branches(forest)
     cover = _Cover(forest, point_zyx, radius, margin if reach is None else reach)
-    kept = forest.hops == 0
-    parent = forest.parent.tolist()
     # At a source nothing is covered yet: the branch from there is the piece's length.
-    within = np.where(kept, 0.0, radius + margin)
-
-    def sticks_out(end: int, start: int) -> float:
-        return float(forest.length[end] - forest.length[start] - within[start])
-
-    def keep(end: int) -> list[int]:
-        path = [end]
-        while not kept[end]:
-            kept[end] = True
-            end = parent[end]
-            path.append(end)
-        return path
-
+    within = np.where(forest.hops == 0, 0.0, radius + margin)
     extent = forest.length[tip] - forest.length[joint] - within[joint]
     long = np.flatnonzero(extent >= shortest)
     first = len(tip) - np.count_nonzero(forest.hops == 0)
     # There may be thousands of pieces; their longest branches are kept whatever lies around.
-    cover.add([row for end in tip[long[long >= first]].tolist() for row in keep(end)])
+    cover.keep(tip[long[long >= first]])
     heap = [(-float(extent[row]), int(tip[row]), int(joint[row])) for row in long[long < first]]
     heapq.heapify(heap)
     prominence = []
     while heap:
         _, end, start = heapq.heappop(heap)
-        if cover.clearance[end] < margin:
-            while cover.clearance[end] < margin and not kept[end]:
-                end = parent[end]
-            if not kept[end] and sticks_out(end, start) >= shortest:
-                heapq.heappush(heap, (-sticks_out(end, start), end, start))
+        if cover.clearance[end] >= margin:
+            prominence.append(min(float(cover.clearance[end]), cover.reach))
+            cover.keep(np.array([end]))
             continue
-        prominence.append(min(float(cover.clearance[end]), cover.reach))
-        cover.add(keep(end))
-    return Branches(kept, np.array(prominence))
+        end = cover.uncovered(end, margin)
+        extent_left = float(forest.length[end] - forest.length[start] - within[start])
+        if not cover.kept[end] and extent_left >= shortest:
+            heapq.heappush(heap, (-extent_left, end, start))
+    return Branches(cover.kept, np.array(prominence))
 
 
 class _Cover:
-    """How far voxels are from the surface of what is kept.
+    """What is kept, and how far voxels are from its surface.
 
-    clearance: (n,) distance, infinite from `reach` on.
+    kept: (n,) voxels. clearance: (n,) distance, infinite from `reach` on.
     """
 
     def __init__(
@@ -141,14 +127,29 @@ class _Cover:
         reach: float,
     ) -> None:
         self.reach = reach
+        self.kept = forest.hops == 0
         self.clearance = np.full(len(radius), np.inf)
         self._length = forest.length
+        self._parent = forest.parent.tolist()
         self._radius = radius
         self._width = radius + reach
         self._tree = KDTree(point_zyx, balanced_tree=False, compact_nodes=False)
 
-    def add(self, path: list[int]) -> None:
-        """Keep the voxels of a path; balls half a radius apart suffice."""
+    def uncovered(self, end: int, margin: float) -> int:
+        """The first voxel towards the source that is kept, or as clear as the margin."""
+        while self.clearance[end] < margin and not self.kept[end]:
+            end = self._parent[end]
+        return end
+
+    def keep(self, ends: NDArray[np.int64]) -> None:
+        """Keep the paths from some voxels to what is kept; balls half a radius apart suffice."""
+        path = []
+        for end in ends.tolist():
+            path.append(end)
+            while not self.kept[end]:
+                self.kept[end] = True
+                end = self._parent[end]
+                path.append(end)
         rows = np.array(path, np.int64)
         step = np.abs(np.diff(self._length[rows], prepend=np.inf)) / (0.5 * self._width[rows])
         place = np.floor(np.cumsum(np.minimum(step, 1.0)))

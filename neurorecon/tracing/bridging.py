@@ -74,9 +74,11 @@ def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence
     length = 1.0 - (1.0 - candidates.length) * (1.0 - bright)
     score = length * candidates.direction * candidates.calibre * brightness
     size = evidence.voxel_size_zyx
+    # Whichever node of an end they lead to: who refuses a bridge does not mean the next node.
+    end = np.where(candidates.far_tip >= 0, candidates.far_tip, candidates.node)
     ids = [
-        doubt_id("bridge", *(morphology.point_zyx[[tip, node]] / size))
-        for tip, node in zip(candidates.tip, candidates.node, strict=True)
+        doubt_id("bridge", *(morphology.point_zyx[[tip, other]] / size))
+        for tip, other in zip(candidates.tip, end, strict=True)
     ]
     order = np.argsort(-score, kind="stable")
     _, first = np.unique(np.array(ids, str)[order], return_index=True)

@@ -9,6 +9,7 @@ from neurorecon.tracing.paths import PathForest, at_or_beyond, farthest
 
 # On its way to the rim of a blunt end a path leaves the middle up to this many radii before it.
 _CAP = 1.3
+_OFF = 0.6  # of the depth one step further in; a voxel that is less deep is not on the middle
 _STEP = 0.5  # smallest voxel sizes; a path is known to the voxel
 
 
@@ -41,6 +42,7 @@ def without_caps(
     closing = row_of[going_on]
     np.minimum.at(source_cap, piece[going_on], np.nextafter(paths.length[closing], -1.0))
     capped |= paths.length <= source_cap[piece[rows]]
+    capped |= _off_the_middle(paths, depth[rows], capped, row_of[going_on])
     bare = np.bincount(piece[rows], ~capped) == 0
     order = np.lexsort((-depth[rows], piece[rows]))
     deepest = order[np.searchsorted(piece[rows][order], np.arange(len(bare)))]
@@ -64,3 +66,18 @@ def _source_caps(
         cap[piece[in_cap]] = paths.length[in_cap]
         here = child[here]
     return cap
+
+
+def _off_the_middle(
+    paths: PathForest,
+    depth: NDArray[np.float64],
+    capped: NDArray[np.bool_],
+    going_on: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Which (n,) voxels are the last of their paths, without caps, and a step to the side."""
+    kept = ~capped
+    inner = kept & (paths.hops > 0)
+    is_end = inner.copy()
+    is_end[paths.parent[inner]] = False
+    is_end[going_on] = False
+    return is_end & (depth < _OFF * depth[paths.parent])

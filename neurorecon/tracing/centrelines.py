@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.morphology import UNDEFINED, Morphology
-from neurorecon.tracing.boundary import boundary_points, depth_of, radius_at
+from neurorecon.tracing.boundary import Reader, boundary_points, depth_of, radius_at
 from neurorecon.tracing.branches import margin_of, significant_paths
 from neurorecon.tracing.caps import without_caps
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.elongation import axial_elongation
+from neurorecon.tracing.evidence import probability_at
 from neurorecon.tracing.foreground import Foreground, Probability, label_pieces
 from neurorecon.tracing.forks import with_placed_forks
 from neurorecon.tracing.paths import PathForest, centrality, highest_rows, shortest_paths
+from neurorecon.tracing.pose import Pose
 from neurorecon.tracing.rings import closed_rings
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
 
@@ -49,8 +51,27 @@ def centrelines(
     config: TraceConfig,
 ) -> Centrelines:
     """Centrelines between voxels, with radii."""
+    pose = Pose.of(foreground, voxel_size)
+    found = _posed_centrelines(foreground, probability, voxel_size, config, pose)
+    point = pose.in_stack(found.trees.point_zyx, voxel_size[pose.axes])
+    return replace(found, trees=replace(found.trees, point_zyx=point))
+
+
+def _posed_centrelines(
+    foreground: Foreground,
+    probability: Probability,
+    voxel_size: NDArray[np.float64],
+    config: TraceConfig,
+    pose: Pose,
+) -> Centrelines:
+    """The same in the axes of the pose."""
+    foreground, voxel_size = pose.posed(foreground), voxel_size[pose.axes]
     piece = label_pieces(foreground)
-    paths, elongation = _round_paths(foreground, probability, piece, voxel_size, config)
+
+    def read(index: NDArray[np.int64]) -> NDArray[np.float64]:
+        return probability_at(probability, pose.index_in_stack(index))
+
+    paths, elongation = _round_paths(foreground, read, piece, voxel_size, config, pose.axial)
     smallest = float(paths.voxel_size.min())
     forest, depth = paths.forest, paths.depth
     radius = config.cover_scale * depth
@@ -71,7 +92,7 @@ def centrelines(
     closures = closures[(closures >= 0).all(axis=1)]
     tree = _between_voxels(tree, closures, foreground, paths, piece, rows, config)
     tree = _with_radii(tree, paths, piece, rows, config.smoothing)
-    point = tree.point_zyx * (elongation, 1.0, 1.0)
+    point = tree.point_zyx * elongation
     return Centrelines(replace(tree, point_zyx=point), closures, margin)
 
 
@@ -137,37 +158,38 @@ class _Paths:
 
 def _round_paths(
     foreground: Foreground,
-    probability: Probability,
+    read: Reader,
     piece: NDArray[np.int64],
     voxel_size: NDArray[np.float64],
     config: TraceConfig,
-) -> tuple[_Paths, float]:
-    """Paths in a frame in which cross sections are round, and how far z is shrunk in it."""
-    paths = _paths(foreground, probability, piece, voxel_size, config)
+    axial: int,
+) -> tuple[_Paths, NDArray[np.float64]]:
+    """Paths in a frame in which cross sections are round, and how far (3,) it is shrunk."""
+    paths = _paths(foreground, read, piece, voxel_size, config)
     elongation = 1.0
     for _ in range(_ELONGATION_ROUNDS):
         more = axial_elongation(
-            paths.forest, paths.voxel, paths.depth, float(paths.voxel_size.min())
+            paths.forest, paths.voxel, paths.depth, float(paths.voxel_size.min()), axial
         )
         wanted = elongation * more
         wanted = wanted if wanted >= _LEAST_ELONGATION else 1.0
         if max(wanted / elongation, elongation / wanted) < _ELONGATION_STEP:
             break
         elongation = wanted
-        round_size = voxel_size / (elongation, 1.0, 1.0)
-        paths = _paths(foreground, probability, piece, round_size, config)
-    return paths, elongation
+        round_size = voxel_size / np.where(np.arange(3) == axial, elongation, 1.0)
+        paths = _paths(foreground, read, piece, round_size, config)
+    return paths, np.where(np.arange(3) == axial, elongation, 1.0)
 
 
 def _paths(
     foreground: Foreground,
-    probability: Probability,
+    read: Reader,
     piece: NDArray[np.int64],
     voxel_size: NDArray[np.float64],
     config: TraceConfig,
 ) -> _Paths:
     voxel = foreground.index_zyx * voxel_size
-    boundary = boundary_points(foreground, probability, config.threshold, voxel_size)
+    boundary = boundary_points(foreground, read, config.threshold, voxel_size)
     depth = depth_of(voxel, boundary, float(voxel_size.min()))
     central = centrality(foreground, depth)
     forest = shortest_paths(foreground, piece, central, voxel_size, config.cost_exponent)

@@ -29,11 +29,14 @@ def axial_elongation(
     point_zyx: NDArray[np.float64],
     depth: NDArray[np.float64],
     smallest: float,
+    axial: int,
 ) -> float:
     """Height over width of the cross sections of long, flat branches.
 
     point_zyx: (n, 3) foreground voxel centres. depth: (n,) their distance to the boundary.
-    smallest: the smallest voxel size. Returns 1 where too little foreground tells.
+    smallest: the smallest voxel size. axial: which axis of the points is the microscope's.
+
+    Returns 1 where too little foreground tells.
     """
     long = significant_paths(forest, point_zyx, _WIDE * depth, 0.0, _LONG * smallest)
     path = np.flatnonzero(long.kept)
@@ -42,7 +45,7 @@ def axial_elongation(
         ahead = forest.parent[ahead]
     tangent = point_zyx[ahead] - point_zyx[path]
     run = np.linalg.norm(tangent, axis=1)
-    flat = (run > 0) & (np.abs(tangent[:, 0]) < _FLAT * run)
+    flat = (run > 0) & (np.abs(tangent[:, axial]) < _FLAT * run)
     flat &= depth[path] <= _TYPICAL * np.median(depth[path])  # a cell body tells nothing
     if not flat.any():
         return 1.0
@@ -51,15 +54,29 @@ def axial_elongation(
     use = flat[nearest]
     if np.count_nonzero(use) < _FEWEST:
         return 1.0
-    along = tangent[nearest[use]]
     off = point_zyx[use] - point_zyx[path][nearest[use]]
-    off -= (off * along).sum(axis=1, keepdims=True) * along
-    sideways = np.cross(along, (1.0, 0.0, 0.0))
+    ratio = _height_over_width(off, tangent[nearest[use]], nearest[use], axial, smallest)
+    return float(np.clip(np.median(ratio), 1.0 / _HIGHEST, _HIGHEST))
+
+
+def _height_over_width(
+    off: NDArray[np.float64],
+    along: NDArray[np.float64],
+    section: NDArray[np.int64],
+    axial: int,
+    smallest: float,
+) -> NDArray[np.float64]:
+    """For each cross section the mean height of its voxels over their mean width.
+
+    off: (m, 3) of voxels from the middle. along: (m, 3) unit vectors of the neurite.
+    section: (m,) number of each voxel's cross section.
+    """
+    off = off - (off * along).sum(axis=1, keepdims=True) * along
+    sideways = np.cross(along, np.eye(3)[axial])
     sideways /= np.linalg.norm(sideways, axis=1, keepdims=True)
     width = np.abs((off * sideways).sum(axis=1))
     height = np.abs((off * np.cross(sideways, along)).sum(axis=1))
-    cell = nearest[use]
-    told = np.bincount(cell, minlength=len(path)) > 0
-    total = [np.bincount(cell, part, len(path))[told] for part in (height, width)]
-    ratio = total[0] / np.maximum(total[1], smallest)
-    return float(np.clip(np.median(ratio), 1.0 / _HIGHEST, _HIGHEST))
+    told = np.bincount(section) > 0
+    total = [np.bincount(section, part)[told] for part in (height, width)]
+    ratio: NDArray[np.float64] = total[0] / np.maximum(total[1], smallest)
+    return ratio

@@ -104,7 +104,9 @@ class GapEvidence:
         return contrast, dark
 
 
-def probability_at(probability: Probability, index_zyx: NDArray[np.float64]) -> NDArray[np.float64]:
+def probability_at(
+    probability: Probability, index_zyx: NDArray[np.float64] | NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Probability (n,), 0 to 1, of the voxels nearest to (n, 3) voxel indices."""
     last = np.asarray(probability.shape) - 1
     index = np.clip(np.rint(index_zyx).astype(np.int64), 0, last)

@@ -142,10 +142,18 @@ def joined_foreground(
             f"{highest:.3g}; check the segmentation, or lower --threshold"
         )
     depth, height, width = probability.shape
-    found = Foreground(np.concatenate(indices), np.concatenate(values), (depth, height, width))
+    # Blocks need not come in memory order.
+    return in_memory_order(np.concatenate(indices), np.concatenate(values), (depth, height, width))
+
+
+def in_memory_order(
+    index: NDArray[np.int64], probability: NDArray[np.float32], shape: tuple[int, int, int]
+) -> Foreground:
+    """Foreground of voxels (n, 3) in any order, each once."""
+    found = Foreground(index, probability, shape)
     if (np.diff(found._key) > 0).all():
         return found
-    return found.take(np.argsort(found._key))  # blocks need not come in memory order
+    return found.take(np.argsort(found._key))
 
 
 def label_pieces(foreground: Foreground) -> NDArray[np.int64]:

@@ -56,28 +56,40 @@ def closed_rings(
     ring = _apart(tree, pair[:, 0], pair[:, 1])
     long = ring > _LEAST * width[rows[pair]].sum(axis=1)
     pair, touch = pair[long], touch[long]
-    branch = _branch_of(tree)[pair]
-    taken: set[int] = set()
+    chosen = _one_for_each_end(_branch_of(tree)[pair], at_end[pair], central[touch].min(axis=1))
     beyond = np.zeros(len(rows), bool)
-    kept, closures = kept.copy(), []
-    for number in np.argsort(-central[touch].min(axis=1), kind="stable").tolist():
-        ends = [side for side in (0, 1) if at_end[pair[number, side]]]
-        if any(int(branch[number, side]) in taken for side in ends):
-            continue
-        taken.update(int(branch[number, side]) for side in ends)
+    closures = np.zeros((len(chosen), 2), np.int64)
+    for place, (number, ends) in enumerate(chosen):
         beyond[pair[number, ends]] = True
-        closure = [
-            touch[number, side] if side in ends else rows[pair[number, side]]
-            for side in sorted((0, 1), key=lambda side: side not in ends)
-        ]
-        closures.append(closure)
+        # At a branch's end the voxel that touches, elsewhere the one of the branch; the end first.
+        closure = np.where(np.isin((0, 1), ends), touch[number], rows[pair[number]])
+        closures[place] = closure if 0 in ends else closure[::-1]
     # What lay beyond the turn to the other branch was the rest of a cap.
+    kept = kept.copy()
     kept[rows[at_or_beyond(tree, beyond)[tree.parent] & (tree.hops > 0)]] = False
-    for end in np.ravel(closures).astype(int).tolist():
+    for end in closures.ravel().tolist():
         while not kept[end]:
             kept[end] = True
             end = int(forest.parent[end])
-    return Rings(kept, np.reshape(closures, (-1, 2)).astype(np.int64))
+    return Rings(kept, closures)
+
+
+def _one_for_each_end(
+    branch: NDArray[np.int64], at_end: NDArray[np.bool_], central: NDArray[np.float64]
+) -> list[tuple[int, list[int]]]:
+    """The most central meetings (p,) of which no branch's end has two, and their sides at an end.
+
+    branch: (p, 2) number of the branch on each side. at_end: (p, 2) whether it ends there.
+    """
+    taken: set[int] = set()
+    chosen = []
+    for number in np.argsort(-central, kind="stable").tolist():
+        ends = [side for side in (0, 1) if at_end[number, side]]
+        meeting = {int(branch[number, side]) for side in ends}
+        if not taken & meeting:
+            taken |= meeting
+            chosen.append((number, ends))
+    return chosen
 
 
 def _touching(

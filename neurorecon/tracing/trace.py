@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from neurorecon.tracing.evidence import GapEvidence, probability_at
 from neurorecon.tracing.foreground import Foreground, Probability, find_foreground
 from neurorecon.tracing.loops import opened
 from neurorecon.tracing.network import Network
-from neurorecon.tracing.neurons import find_neurons
+from neurorecon.tracing.neurons import Neurons, find_neurons
 from neurorecon.tracing.result import TraceResult
 from neurorecon.tracing.rooting import tree_lengths
 from neurorecon.tracing.stones import with_stones
@@ -63,23 +64,19 @@ def trace_volume(
     opening = opened(parting.network, voxel_size, verdicts)
     evidence = GapEvidence.of(foreground, probability, image, config.threshold, voxel_size)
     bridging = _joined(opening.network, evidence, config, verdicts)
-    rows = _more_than_dust(bridging.forest, config.min_fragment * float(voxel_size.min()))
-    forest, strength = bridging.forest.take(rows), bridging.strength[rows]
     roots = None if roots_zyx is None else np.asarray(roots_zyx, np.float64).reshape(-1, 3)
-    neurons = find_neurons(forest, strength, grid, config, roots, verdicts)
-    neuron_of = np.full(len(bridging.forest), -1)
-    neuron_of[rows] = neurons.neuron_of
-    doubts = [*parting.doubts, *opening.doubts, *bridge_doubts(bridging, verdicts)]
-    doubts = ranked([*doubts, *neurons.doubts])
+    neurons, dust_count = _neurons(bridging, grid, config, roots, verdicts)
+    found = (parting.doubts, opening.doubts, bridge_doubts(bridging, verdicts), neurons.doubts)
+    doubts = ranked([doubt for kind in found for doubt in kind])
     verdicts.check(doubt.id for doubt in doubts)
     local = TraceResult(
         neurons=neurons.trees,
-        bridges=bridge_records(bridging, neuron_of),
+        bridges=bridge_records(bridging, neurons.neuron_of),
         loops_opened=opening.loops,
         crossings=parting.crossings,
         dropped=fragments(neurons.dropped, neurons.trees),
         min_branch=skeleton.margin,
-        dust_count=len(bridging.forest.roots) - len(forest.roots),
+        dust_count=dust_count,
         branches=branch_table(neurons.trees, probability, voxel_size),
         doubts=doubts,
     )
@@ -97,6 +94,23 @@ def _joined(
     found = find_candidates(pieces, extent, max_gap, smallest)
     seen = judged(pieces, found, evidence)
     return bridged(pieces, network.probability, seen, config.rival, verdicts)
+
+
+def _neurons(
+    bridging: Bridging,
+    grid: Grid,
+    config: TraceConfig,
+    roots_zyx: NDArray[np.float64] | None,
+    verdicts: Verdicts,
+) -> tuple[Neurons, int]:
+    """The neurons among what was joined, and how many pieces of dust are left out before."""
+    everything = bridging.forest
+    rows = _more_than_dust(everything, config.min_fragment * min(grid.voxel_size_zyx))
+    forest, strength = everything.take(rows), bridging.strength[rows]
+    neurons = find_neurons(forest, strength, grid, config, roots_zyx, verdicts)
+    neuron_of = np.full(len(everything), -1)
+    neuron_of[rows] = neurons.neuron_of
+    return replace(neurons, neuron_of=neuron_of), len(everything.roots) - len(forest.roots)
 
 
 def _more_than_dust(forest: Morphology, least: float) -> NDArray[np.int64]:

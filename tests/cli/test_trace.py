@@ -1,59 +1,15 @@
-"""`neurorecon trace` as a user runs it: files, pipes, refusals."""
+"""`neurorecon trace` as a user runs it: files and refusals."""
 
-import io
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from typer.testing import CliRunner
+from segmentations import LONG, ORIGIN, SHORT, SIZE, run, segmentation, tube
 
-from neurorecon.cli.app import app
-from neurorecon.geometry import tree_distance
 from neurorecon.io.swc import read_swc, read_swc_header
 from neurorecon.io.tiff_writer import write_probability
-from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid
-
-SIZE = (2.0, 1.0, 0.5)
-ORIGIN = (40.0, 0.0, 10.0)
-SHAPE = (16, 40, 120)
-
-
-def tube(*points_zyx) -> Morphology:
-    points = np.asarray(points_zyx, float)
-    n = len(points)
-    return Morphology(points, np.full(n, 2.0), np.arange(n) - 1, np.zeros(n, int))
-
-
-LONG = tube((8, 8, 5), (16, 14, 55))
-SHORT = tube((16, 32, 10), (16, 32, 50))
-
-
-def segmentation(path: Path, *trees: Morphology) -> Path:
-    stack = np.zeros(SHAPE, np.uint8)
-    for tree in trees:
-        stack[tree_distance(tree, tree.radius, SHAPE, SIZE) <= 0] = 230
-    write_probability(path, stack, Grid(SIZE, ORIGIN, "um", "test"))
-    return path
-
-
-def run(*arguments, stdin=None):
-    return CliRunner().invoke(app, ["trace", *map(str, arguments)], input=stdin)
-
-
-def piped(*arguments, stdin: bytes, cwd: Path):
-    return subprocess.run(
-        [sys.executable, "-m", "neurorecon", "trace", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        cwd=cwd,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_writes_one_file_for_each_neuron_in_the_frame_of_the_whole_stack(tmp_path):
@@ -188,75 +144,6 @@ def test_preview_is_a_picture(tmp_path):
     assert result.stdout.splitlines() == [str(tmp_path / "a.swc")]
 
 
-def test_path_on_a_pipe(tmp_path):
-    stack = segmentation(tmp_path / "a_seg.tif", LONG)
-    done = piped("--out", "a.swc", stdin=f"{stack}\n".encode(), cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"a.swc\n"), done.stderr
-    assert read_swc(tmp_path / "a.swc").length == pytest.approx(LONG.length, abs=3)
-
-
-def test_bytes_of_a_tiff_on_a_pipe(tmp_path):
-    stack = segmentation(tmp_path / "a_seg.tif", LONG)
-    done = piped("--out", "a.swc", stdin=stack.read_bytes(), cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"a.swc\n"), done.stderr
-    assert read_swc_header(tmp_path / "a.swc").voxel_size_zyx == SIZE
-
-
-def test_several_paths_on_a_pipe_go_into_a_directory(tmp_path):
-    one = segmentation(tmp_path / "a_seg.tif", LONG, SHORT)
-    other = segmentation(tmp_path / "b.ome.tif", SHORT)
-    result = run("--out", tmp_path / "trees", stdin=f"{one}\n{other}\n")
-    assert result.exit_code == 0, result.stderr
-    expected = [tmp_path / "trees" / name for name in ("a.swc", "a_2.swc", "b.swc")]
-    assert result.stdout.splitlines() == [str(path) for path in expected]
-    assert all(path.is_file() for path in expected)
-
-
-def test_several_stacks_of_one_name_are_refused_before_the_work(tmp_path):
-    (tmp_path / "x").mkdir()
-    one = segmentation(tmp_path / "a_seg.tif", LONG)
-    other = segmentation(tmp_path / "x" / "a_seg.tif", SHORT)
-    result = run("--out", tmp_path / "trees", stdin=f"{one}\n{other}\n")
-    assert result.exit_code == 2
-    assert list((tmp_path / "trees").iterdir()) == []
-
-
-@pytest.mark.parametrize("content", [b"", b"\n  \n"])
-def test_empty_pipe_means_that_the_command_before_it_failed(tmp_path, content):
-    done = piped("--out", "a.swc", stdin=content, cwd=tmp_path)
-    assert done.returncode == 2
-    assert b"command before the pipe failed" in done.stderr
-    assert done.stdout == b""
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_bytes_that_are_no_stack_are_refused(tmp_path):
-    done = piped("--out", "a.swc", stdin=b"\x89PNG\r\n\x1a\n\0\0\xff\xfe", cwd=tmp_path)
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
-
-
-def test_truncated_tiff_on_a_pipe_is_refused(tmp_path):
-    stack = segmentation(tmp_path / "a_seg.tif", LONG)
-    done = piped("--out", "a.swc", stdin=stack.read_bytes()[:200], cwd=tmp_path)
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
-    assert not (tmp_path / "a.swc").exists()
-
-
-def test_terminal_as_standard_input_gets_a_hint_and_does_not_hang(tmp_path, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    from neurorecon.cli import trace
-    from neurorecon.errors import InputError
-
-    monkeypatch.setattr(sys, "stdin", Terminal())
-    with pytest.raises(InputError, match="neurorecon segment"):
-        trace.trace(out=tmp_path / "a.swc")
-
-
 def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
     import morphio
     import navis
@@ -290,19 +177,3 @@ def test_a_slash_at_the_end_means_a_directory(tmp_path):
     result = run(source, "--out", f"{tmp_path}/trees/")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "trees" / "a.swc").is_file()
-
-
-def test_a_missing_stack_among_several_stops_the_run_before_the_work(tmp_path):
-    segmentation(tmp_path / "a_seg.tif", tube((8, 10, 5), (8, 10, 40)))
-    done = piped("--out", "trees", stdin=b"a_seg.tif\n missing_seg.tif \n", cwd=tmp_path)
-    assert done.returncode == 2 and b"missing_seg.tif does not exist" in done.stderr
-    assert not list(tmp_path.glob("trees/*"))
-
-
-def test_a_closed_standard_input_gets_a_hint(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    from neurorecon.cli import trace as module
-    from neurorecon.errors import InputError
-
-    with pytest.raises(InputError, match="no segmentation given"):
-        module.standard_input()

@@ -1,5 +1,6 @@
 """Foreground found box by box is that of the whole stack, and knows all around it."""
 
+from functools import partial
 from itertools import pairwise, product
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from neurorecon.errors import NeuroreconError
 from neurorecon.tracing.boundary import boundary_points
+from neurorecon.tracing.evidence import probability_at
 from neurorecon.tracing.foreground import find_foreground
 from neurorecon.tracing.pieces import joined_pieces, piece_of
 
@@ -55,8 +57,9 @@ def test_whatever_the_boxes_and_their_order(seed, share, cuts, kind):
     known = joined.probability
     known._stack = Untouchable(stack)
     size = np.array([2.0, 1.0, 0.5])
-    surface = boundary_points(whole, stack, 0.5, size)
-    assert np.array_equal(boundary_points(joined.foreground, known, 0.5, size), surface)
+    surface = boundary_points(whole, partial(probability_at, stack), 0.5, size)
+    again = boundary_points(joined.foreground, partial(probability_at, known), 0.5, size)
+    assert np.array_equal(again, surface)
 
 
 def test_what_is_not_known_is_read():

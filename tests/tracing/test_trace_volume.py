@@ -187,51 +187,6 @@ def test_float_and_uint8_probabilities_give_the_same_tree():
     assert np.array_equal(only(one).point_zyx, only(other).point_zyx)
 
 
-def test_origin_of_the_grid_moves_the_tree():
-    stack, origin = drawn(Y_SHAPE, (24, 64, 80)), (100.0, -20.0, 7.5)
-    here, there = trace_volume(stack, grid_of()), trace_volume(stack, grid_of(origin_zyx=origin))
-    assert np.allclose(only(there).point_zyx - origin, only(here).point_zyx)
-
-
-@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1, 2)])
-def test_tree_of_a_flipped_stack_is_the_flipped_tree(axes):
-    stack = drawn(Y_SHAPE, (24, 64, 80))
-    tree, mirrored = only(trace_volume(stack, Grid())), None
-    mirrored = only(trace_volume(np.ascontiguousarray(np.flip(stack, axes)), Grid()))
-    point = mirrored.point_zyx.copy()
-    for axis in axes:
-        point[:, axis] = stack.shape[axis] - 1 - point[:, axis]
-    back = type(tree)(point, mirrored.radius, mirrored.parent, mirrored.kind)
-    assert len(back.forks) == len(tree.forks)
-    assert farthest_apart(back, tree) < 1.0
-
-
-def test_tree_of_a_transposed_stack_is_the_transposed_tree():
-    stack = drawn(Y_SHAPE, (24, 64, 80))
-    tree = only(trace_volume(stack, Grid()))
-    turned = only(trace_volume(np.ascontiguousarray(stack.transpose(2, 0, 1)), Grid()))
-    back = type(tree)(turned.point_zyx[:, [1, 2, 0]], turned.radius, turned.parent, turned.kind)
-    assert len(back.forks) == len(tree.forks)
-    assert farthest_apart(back, tree) < 1.0
-
-
-def test_padding_shifts_the_tree_and_changes_nothing_else():
-    stack = drawn(Y_SHAPE, (24, 64, 80))
-    tree = only(trace_volume(stack, Grid()))
-    padded = only(trace_volume(np.pad(stack, ((3, 0), (5, 9), (2, 4))), Grid()))
-    assert np.allclose(padded.point_zyx - (3, 5, 2), tree.point_zyx)
-    assert np.allclose(padded.radius, tree.radius)
-
-
-def test_cropping_a_neurite_does_not_move_what_remains():
-    tube = polyline((10, 10, 5), (14, 18, 95), radius=3.0)
-    stack = drawn(tube, (24, 28, 100))
-    cropped = only(trace_volume(np.ascontiguousarray(stack[:, :, :60]), Grid()))
-    assert distance_to_line(cropped.point_zyx, (10, 10, 5), (14, 18, 95)).max() < 1.0
-    near_cut = cropped.point_zyx[:, 2] > 50
-    assert cropped.radius[near_cut].min() > 2.3
-
-
 def test_a_neurite_smeared_along_z_has_no_spurs_and_its_true_width():
     tube = polyline((30, 12, 8), (36, 20, 110), radius=2.5)
     stack = drawn(tube, (64, 32, 118))
