@@ -40,16 +40,21 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
             code = _NO_READER
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    _InsistOnCtrlC.rest()
     sys.exit(_flushed(code))
 
 
 class _InsistOnCtrlC:
-    """Raises KeyboardInterrupt again, at the next import, where a library has swallowed it.
+    """Raises KeyboardInterrupt again, at the next import or soon after, where it was swallowed.
 
-    torch does, which imports NumPy inside of its own import and goes on without where that fails.
+    torch does that, which imports NumPy inside of its own import and goes on without where that
+    fails. So does Python itself, where C code calls ours and takes any error for a no: a hash, a
+    comparison, an attribute that is looked up. Swallowed is what is not being handled, whether by
+    an `except`, a `finally` or the end of a `with`.
     """
 
     asked = False
+    _AGAIN_S = 1.0
 
     @classmethod
     def install(cls) -> None:
@@ -57,6 +62,8 @@ class _InsistOnCtrlC:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, cls._interrupt)
             sys.meta_path.insert(0, cls)
+            if hasattr(signal, "setitimer"):  # not on Windows
+                signal.signal(signal.SIGALRM, cls._look_again)
 
     @classmethod
     def find_spec(cls, *_: object) -> None:
@@ -67,12 +74,30 @@ class _InsistOnCtrlC:
     @classmethod
     def _interrupt(cls, *_: object) -> None:
         cls.asked = True
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, cls._AGAIN_S, cls._AGAIN_S)
         raise KeyboardInterrupt
+
+    @classmethod
+    def rest(cls) -> None:
+        """Ctrl-C has been answered."""
+        cls.asked = False
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    @classmethod
+    def _look_again(cls, *_: object) -> None:
+        """In the main thread, on whatever it is at."""
+        handled = sys.exception()
+        while handled is not None and not isinstance(handled, KeyboardInterrupt):
+            handled = handled.__context__
+        if cls.asked and handled is None:
+            raise KeyboardInterrupt
 
 
 def say_interrupted() -> None:
     """The line that ends an interrupted run."""
-    _InsistOnCtrlC.asked = False
+    _InsistOnCtrlC.rest()
     error_line("interrupted; no half-written file was left")
 
 

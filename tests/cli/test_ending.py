@@ -61,6 +61,36 @@ def test_a_signal_is_not_lost_in_a_callback(number, code, said):
     assert (done.returncode, done.stderr) == (code, said)
 
 
+# A library forgets Ctrl-C; when it comes again, cleaning up takes longer than until the next time.
+SWALLOWED = """
+import os, signal, time
+from neurorecon.cli.ending import run_and_exit
+
+def work():
+    try:
+        time.sleep(0.1)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            pass
+        time.sleep(60)
+    finally:
+        time.sleep(2.2)
+        print("cleaned")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_and_exit(work)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such timer")
+def test_a_swallowed_ctrl_c_comes_again_but_does_not_disturb_the_cleaning_up():
+    run = [sys.executable, "-c", SWALLOWED]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "cleaned\n", INTERRUPTED)
+
+
 @pytest.mark.parametrize("module", ["typer.core", "neurorecon.cli.trace", "numpy", "torch.nn"])
 def test_ctrl_c_during_imports_ends_in_one_line(module, write_stack, tmp_path):
     stack = write_stack(tmp_path / "a.tif")
