@@ -90,7 +90,8 @@ def _pair_of_stack(stack: Path) -> Pair | None:
 def _pairs_in_table(path: Path) -> list[Pair]:
     rows = table_rows(path, COLUMNS[:1], "image,swc or image,mask")
     if not {COLUMNS[1], _MASK} & rows[0][1].keys():
-        _refuse_header(path, list(rows[0][1]), "image,swc or image,mask")
+        header = [name for name in rows[0][1] if name is not None]  # None: of surplus fields
+        _refuse_header(path, header, "image,swc or image,mask")
     return [_pair_of_row(path, line, row) for line, row in rows]
 
 

@@ -26,7 +26,8 @@ from neurorecon.errors import InputError
 if TYPE_CHECKING:
     import zarr
 
-MOST_BYTES = 2**30  # of one chunk, unless the whole array is larger
+MOST_BYTES = 2**26  # of one chunk, unless it should hold more; Zarr unpacks some ten at a time
+_SPARE = 2  # times what it should hold: a filter may store wider values than the array has
 _PIECE = 2**20
 # How many bytes one byte can stand for, at most; what starts with its size needs no entry.
 _RATIO = {"gzip": 1040, "zlib": 1040, "bz2": 2_000_000, "lzma": 10_000, "zstd": 40_000}
@@ -41,7 +42,7 @@ class ChunkGuard:
         self._name, self._array = name, array
         self._folder = Path(getattr(array.store, "root", "."), array.path)
         self._files = array.shards or array.chunks  # voxels of a file along each axis
-        self._limit = max(MOST_BYTES, min(array.nbytes, _bytes_of(array)))
+        self._limit = max(MOST_BYTES, _SPARE * min(array.nbytes, _bytes_of(array)))
         found = [codec_name(codec) for codec in (*array.filters, *array.compressors)]
         packers = [codec for codec in found if codec in _PACKERS]
         if len(packers) > 1:
@@ -73,7 +74,7 @@ class ChunkGuard:
                 if _unpacks_to_more(self._codec or "", file, length, self._limit):
                     raise InputError(
                         f"{self._name} is damaged: a chunk ({path.name}) unpacks to more than "
-                        f"{self._limit / 2**30:.3g} GiB, it should hold "
+                        f"{self._limit / 2**20:.3g} MiB, it should hold "
                         f"{_bytes_of(self._array) / 2**20:.3g} MiB; copy or export it again"
                     )
 

@@ -75,7 +75,10 @@ def _preferred(network: Network) -> NDArray[np.float64]:
 
 def _spanning(network: Network, weight: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which edges (m,) are in the minimum spanning forest of the weights."""
-    tree = csgraph.minimum_spanning_tree(network.weighted(weight)).tocoo()
+    graph = network.weighted(weight)
+    # SciPy before 1.17 takes indices of 32 bits only.
+    graph.indices, graph.indptr = graph.indices.astype(np.int32), graph.indptr.astype(np.int32)
+    tree = csgraph.minimum_spanning_tree(graph).tocoo()
     n = len(network)
     low, high = np.minimum(tree.row, tree.col), np.maximum(tree.row, tree.col)
     ends = np.sort(network.edges, axis=1)

@@ -71,6 +71,7 @@ def test_bad_data_is_refused_by_name_before_training(tmp_path: Path, small_model
     table = tmp_path / "pairs.csv"
     for text, cure in [
         ("image,swc\n", "a row"),
+        ("image,label\na,b,c\n", "image,swc"),
         ("stack,tree\na,b\n", "image,swc"),
         ("image,swc\nno.tif,no.swc\n", "line 2"),
         ("image,swc,swc_units\ndata/far.tif,data/far.swc,inch\n", "um or voxel"),
