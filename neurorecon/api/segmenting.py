@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorecon.api.stacks import Log, VoxelSize, triple, write_array
-from neurorecon.commands.segment import SegmentRequest
+from neurorecon.commands.segment import Progress, SegmentRequest
 from neurorecon.commands.segment import segment as run
 from neurorecon.io.stack import read_volume
 
@@ -46,18 +46,6 @@ def segment(
     Raises InputError for what cannot be segmented, NeuroreconError where the work fails.
     """
 
-    @contextmanager
-    def progress(total: int) -> Iterator[Callable[[int], None]]:
-        done = 0
-
-        def advance(voxels: int) -> None:
-            nonlocal done
-            done += voxels
-            if on_progress is not None:
-                on_progress(done / total)
-
-        yield advance
-
     with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
         folder = Path(name)
         request = SegmentRequest(
@@ -76,5 +64,23 @@ def segment(
             tta=tta,
             resumable=False,
         )
-        run(request, Log.warning, progress)
+        run(request, Log.warning, _told(on_progress))
         return read_volume(folder / "probability.tif", allow_uniform=True).array
+
+
+def _told(on_progress: Callable[[float], None] | None) -> Progress:
+    """Progress in voxels as the commands tell it, told on as a share."""
+
+    @contextmanager
+    def progress(total: int) -> Iterator[Callable[[int], None]]:
+        done = 0
+
+        def advance(voxels: int) -> None:
+            nonlocal done
+            done += voxels
+            if on_progress is not None:
+                on_progress(done / total)
+
+        yield advance
+
+    return progress

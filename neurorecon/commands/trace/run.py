@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.commands.trace.blocks import Progress, find_on, no_progress
-from neurorecon.commands.trace.evidence import open_evidence
+from neurorecon.commands.trace.evidence import Evidence, open_evidence
 from neurorecon.commands.trace.preview import write_preview
 from neurorecon.commands.trace.record import build_record
 from neurorecon.commands.trace.request import TraceRequest, refuse_outputs
@@ -70,18 +70,7 @@ def trace(
         )
         traced = time.perf_counter()
         paths = _write_trees(request, result, evidence.grid, warn)
-        if request.doubts is not None:
-            write_doubts(request.doubts, _doubt_rows(result, evidence.grid), request.overwrite)
-        if request.preview is not None:
-            gaps = [bridge.path_zyx for bridge in result.bridges]
-            write_preview(
-                request.preview,
-                evidence.picture,
-                evidence.grid,
-                result.neurons,
-                gaps,
-                overwrite=request.overwrite,
-            )
+        _write_views(request, evidence, result)
         if request.report is not None:
             seconds = {
                 "read": opened - started,
@@ -146,6 +135,22 @@ def _write_trees(request: TraceRequest, result: TraceResult, grid: Grid, warn: S
         write_swc(path, neuron, grid, overwrite=request.overwrite)
     _clear_further(request, len(paths), warn)
     return paths
+
+
+def _write_views(request: TraceRequest, evidence: Evidence, result: TraceResult) -> None:
+    """The table of doubts and the picture, where they were asked for."""
+    if request.doubts is not None:
+        write_doubts(request.doubts, _doubt_rows(result, evidence.grid), request.overwrite)
+    if request.preview is not None:
+        gaps = [bridge.path_zyx for bridge in result.bridges]
+        write_preview(
+            request.preview,
+            evidence.picture,
+            evidence.grid,
+            result.neurons,
+            gaps,
+            overwrite=request.overwrite,
+        )
 
 
 def _clear_further(request: TraceRequest, found: int, warn: Say) -> None:
