@@ -73,7 +73,7 @@ def test_switches_points_and_names_reach_the_command(stack, config, tmp_path):
         ("[segment]\nthreshold = 0.3", "threshold", "there are: "),
         ("[trace]\nconfig = 'b.toml'", "config", ""),
         ("[trace]\nthreshold = true", "threshold", "number"),
-        ("[trace]\nthreshold = 7", "--threshold", "less than or equal to 1"),
+        ("[trace]\nthreshold = 7", "--threshold", "neurorecon trace --help"),
         ("[trace]\nkeep-fragments = 'yes'", "keep-fragments", "true or false"),
         ("[trace]\nroot = 5", "root", "[...]"),
         ("[trace]\nvoxel-size = [1, 2]", "voxel-size", "3 values"),

@@ -142,7 +142,7 @@ def test_no_home_no_terminal_and_the_plainest_locale(write_stack, tmp_path):
         ("segment", "STACK", "neurorecon segment --help"),
         ("trace a.tif", "--out FILE.swc|DIR", "neurorecon trace --help"),
         ("segment a.tif --vozel-size 1 1 1", "--vozel-size", "did you mean --voxel-size?"),
-        ("trace a.tif --out a.swc --threshold 1.5", "--threshold", "less than or equal to 1"),
+        ("trace a.tif --out a.swc --threshold 1.5", "--threshold", "neurorecon trace --help"),
         ("segment a.tif --device gpu", "gpu", "cuda"),
         ("segment my stack.tif", "stack.tif", "quotes"),
         ("info a.tif --voxel-size 1 2", "--voxel-size", "3"),
