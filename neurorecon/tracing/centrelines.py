@@ -21,8 +21,8 @@ from neurorecon.tracing.pose import Pose
 from neurorecon.tracing.rings import closed_rings
 from neurorecon.tracing.smoothing import recentred, rounds_for, smoothed
 
+_MOST_ROUNDS = 50  # blurs by 5 voxels
 _ELONGATION_ROUNDS = 4  # each starts from rounder cross sections and sees more of the elongation
-_MOST_ROUNDS = 50  # blurs by 5 voxels; beyond it turns of thick neurites would be cut short
 _THICK = 4.0  # smallest voxel sizes
 _LEAST_ELONGATION = 1.3  # below it a round neurite may measure as much by chance
 _ELONGATION_STEP = 1.1  # below it another round changes nothing that can be seen
@@ -113,7 +113,10 @@ def _between_voxels(
     depth = tree.radius
     reach = 1.5 * paths.depth + 2.0 * smallest
     point = recentred(tree, piece[rows], paths.voxel, foreground.probability, piece, reach)
-    rounds = rounds_for(depth, smallest, config.smoothing, _MOST_ROUNDS)
+    # Steps between voxels are as long as these. More would cut the turns of thick neurites short.
+    longest = float(paths.voxel_size.max()) / smallest
+    most = min(round(config.smoothing * longest**2), _MOST_ROUNDS)
+    rounds = rounds_for(depth, smallest, config.smoothing, max(most, config.smoothing))
     point = smoothed(tree, point, rounds, closures)
     return with_placed_forks(replace(tree, point_zyx=point), depth, smallest)
 
