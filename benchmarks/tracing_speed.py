@@ -5,7 +5,7 @@
 
 `op`: the stacks of tracing_peers.py, thresholded, with the gold's root for both; and the command
 `neurorecon trace MASK --out TREE`, started cold. `large`: gold trees drawn as tubes of radius 1.5
-whose mask has more than 50 and less than 500 million voxels. Array in, tree out, the median of five after a warm-up;
+whose mask has 50 to 500 million voxels. Array in, tree out, the median of five after a warm-up;
 kimimaro at scale 1.5, const 5, pdrf 100000 ^ 4, in one process. Prints Markdown.
 """
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from safetensors.numpy import load_file
 from training_runs import SHAPE, figures, metadata, train, write_pair
 from typer.testing import CliRunner
 
 from neurorecon.cli.app import app
+from neurorecon.io.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_a_folder_of_pairs_trains_a_model_that_segments(tmp_path: Path, small_model: Path) -> None:
@@ -135,6 +137,13 @@ def test_two_processes_train_what_one_does_with_the_doubled_batch(
     tmp_path: Path, small_model: Path
 ) -> None:
     write_pair(tmp_path / "data", "a")
+    tensors, described = load_checkpoint(small_model)
+    for name in (
+        "head.weight",
+        "token_projection.weight",
+    ):  # zero at first: nothing else would move
+        torch.nn.init.normal_(tensors[name], std=0.1)
+    save_checkpoint(small_model, tensors, described, overwrite=True)
     common = ["--data", tmp_path / "data", "--init", small_model, "--steps", 4, "--cldice", 0.5]
     alone, together = tmp_path / "alone.safetensors", tmp_path / "together.safetensors"
     assert train(*common[1:2], alone, *common[2:], "--batch-size", 4).exit_code == 0
