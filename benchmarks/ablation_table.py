@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from ablation_queue import STEPS
 from ablation_rows import CONTROLS, FIXED, INFLATED, ROWS, SPLITS
 from numpy.typing import NDArray
 
-STEPS = 1000
 SCORES = ("dice", "hd95", "cldice", "f1", "esa")
 RESAMPLES = 10_000
 # A mask that shows both neurons scores worse than one that shows half of one.

@@ -38,6 +38,7 @@ BOXES = 8
 LEAST_NEURITE = 300  # voxels of gold in a box that is used
 WEIGHT_DECAYS = (1e-3, 1e-2, 1e-1)
 BLOCKS = (3, 6, 9, 12)
+MIDDLE = 6
 SPLIT = SPLITS[FIXED]
 
 Features = NDArray[np.float32]  # (z, y, x, D) of a box's tokens
@@ -63,7 +64,7 @@ def in_tokens(voxels: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def boxes_of(bench: Bench, name: str, rng: np.random.Generator) -> list[Box]:
     """Parts of a stack that hold neurite; where it is smaller than a box, mirrored."""
-    stack, truth = bench.stacks[name], bench._truth(name)
+    stack, truth = bench.stacks[name], bench.truth(name)
     room = np.maximum(np.array(truth.shape) - BOX_ZYX, 0) + 1
     found: list[Box] = []
     while len(found) < BOXES:
@@ -123,6 +124,13 @@ def in_the_plane(image: Features, teacher: Teacher, block: int, projection: str)
         output_fmt="NCHW",
     )
     return features.movedim(1, -1).numpy()
+
+
+WAYS: dict[str, Callable[..., Features]] = {
+    "inflated": inflated,
+    "2D, maximum": partial(in_the_plane, projection="maximum"),
+    "2D, mean": partial(in_the_plane, projection="mean"),
+}
 
 
 def average_precision(score: NDArray[np.float32], wanted: NDArray[np.bool_]) -> float:
@@ -191,6 +199,29 @@ def judge(label: str, features: dict[str, list[Features]], boxes: dict[str, list
 
 
 def main() -> None:
+    arguments = _parse()
+    torch.set_num_threads(arguments.threads)
+    names = (*SPLIT.training, *SPLIT.validation, *SPLIT.test)
+    bench, rng = Bench(arguments), np.random.default_rng(0)
+    boxes = {name: boxes_of(bench, name, rng) for name in names}
+    print("| features |", " | ".join((*SPLIT.validation, *SPLIT.test)), "| mean of the test |")
+    print("|" + "---|" * (len(SPLIT.validation) + len(SPLIT.test) + 2))
+    plain = _of_all(boxes, smoothed)
+    judge("smoothed intensities", plain, boxes)
+    teachers = {
+        "ViT-T": load_teacher(arguments.teacher, arguments.teacher_weights),
+        "DINOv2 ViT-S": load_teacher(arguments.feature_teacher, arguments.feature_weights),
+    }
+    for title, teacher in teachers.items():
+        for way, extract in WAYS.items():
+            for block in BLOCKS:
+                found = _of_all(boxes, partial(extract, teacher=teacher, block=block))
+                judge(f"{title}, {way}, block {block}", found, boxes)
+                if block == MIDDLE:
+                    judge("the same with smoothed intensities", _joined(found, plain), boxes)
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--teacher", default="vit_tiny_patch16_224.augreg_in21k_ft_in1k")
@@ -198,43 +229,21 @@ def main() -> None:
     parser.add_argument("--feature-teacher", default="vit_small_patch14_dinov2.lvd142m")
     parser.add_argument("--feature-weights", type=Path)
     parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    arguments.device = "cpu"
-    torch.set_num_threads(arguments.threads)
-    names = (*SPLIT.training, *SPLIT.validation, *SPLIT.test)
-    bench, rng = Bench(arguments), np.random.default_rng(0)
-    boxes = {name: boxes_of(bench, name, rng) for name in names}
-    print("| features |", " | ".join((*SPLIT.validation, *SPLIT.test)), "| mean of the test |")
-    print("|" + "---|" * (len(SPLIT.validation) + len(SPLIT.test) + 2))
+    parser.set_defaults(device="cpu")
+    return parser.parse_args()
 
-    def of_all(extract: Extract) -> dict[str, list[Features]]:
-        return {name: [extract(box.image) for box in boxes[name]] for name in names}
 
-    plain = of_all(smoothed)
-    judge("smoothed intensities", plain, boxes)
-    teachers = {
-        "ViT-T": load_teacher(arguments.teacher, arguments.teacher_weights),
-        "DINOv2 ViT-S": load_teacher(arguments.feature_teacher, arguments.feature_weights),
+def _of_all(boxes: dict[str, list[Box]], extract: Extract) -> dict[str, list[Features]]:
+    return {name: [extract(box.image) for box in some] for name, some in boxes.items()}
+
+
+def _joined(
+    one: dict[str, list[Features]], other: dict[str, list[Features]]
+) -> dict[str, list[Features]]:
+    return {
+        name: [np.concatenate(pair, -1) for pair in zip(one[name], other[name], strict=True)]
+        for name in one
     }
-    for title, teacher in teachers.items():
-        ways: dict[str, Callable[[Features, Teacher, int], Features]] = {
-            "inflated": inflated,
-            "2D, maximum": partial(in_the_plane, projection="maximum"),
-            "2D, mean": partial(in_the_plane, projection="mean"),
-        }
-        for way, extract in ways.items():
-            for block in BLOCKS:
-                found = of_all(partial(extract, teacher=teacher, block=block))
-                judge(f"{title}, {way}, block {block}", found, boxes)
-                if block == BLOCKS[1]:
-                    both = {
-                        name: [
-                            np.concatenate(pair, -1)
-                            for pair in zip(found[name], plain[name], strict=True)
-                        ]
-                        for name in names
-                    }
-                    judge("the same with smoothed intensities", both, boxes)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,19 @@ from neurorecon.commands.train import run as command
 from neurorecon.training.supervised import SupervisedTask
 
 
+def _unbroken_and_to_be(folder: Path, options: tuple[object, ...]) -> tuple[Path, Path]:
+    """A model trained in one go on a pair in `folder`, and where that of a broken run shall be."""
+    write_pair(folder / "data", "a")
+    whole = folder / "whole.safetensors"
+    assert train(folder / "data", whole, *options).exit_code == 0
+    return whole, folder / "broken.safetensors"
+
+
 def test_a_stopped_run_resumes_to_the_same_weights(
     tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_pair(tmp_path / "data", "a")
     options = ("--init", small_model, "--steps", 5)
-    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
-    assert train(tmp_path / "data", whole, *options).exit_code == 0
+    whole, broken = _unbroken_and_to_be(tmp_path, options)
 
     monkeypatch.setattr(command, "STEPS_BETWEEN_STATES", 2)
     save = command.save_training_state
@@ -47,10 +53,8 @@ def test_a_stopped_run_resumes_to_the_same_weights(
 def test_an_interrupt_finishes_the_step_and_keeps_the_state(
     tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_pair(tmp_path / "data", "a")
     options = ("--init", small_model, "--steps", 4)
-    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
-    assert train(tmp_path / "data", whole, *options).exit_code == 0
+    whole, broken = _unbroken_and_to_be(tmp_path, options)
     loss = SupervisedTask.loss
 
     def interrupted_in_the_middle(task: SupervisedTask, step: int, part: int) -> Any:
