@@ -123,7 +123,7 @@ Somas = Annotated[
     typer.Option(
         metavar="auto|N",
         help="Cell bodies to look for; each gets a tree of its own. auto: as many as are "
-        "thick and round enough.",
+        "thick and round enough; several on one neurite have to be thicker yet, and alike.",
         rich_help_panel=TRACING_PANEL,
     ),
 ]

@@ -44,7 +44,7 @@ class TraceConfig:
     keep_fragments: report what could not be joined as further trees, however short against the
         largest (from `min_length` on where that is given).
     somas: cell bodies to look for; each gets a tree of its own. "auto": as many as are thick and
-        round enough.
+        round enough; several on one neurite have to be thicker yet, and alike.
     accepted, rejected: ids of `TraceResult.doubts` that a person has confirmed or refused.
     spacing: distance between nodes; finer than the calibre, coarser than a voxel.
     max_root_distance: farthest that a root asked for may lie from what was traced.

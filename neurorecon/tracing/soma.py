@@ -16,6 +16,10 @@ _ASKED = 1.5  # the same where a user says that there is one
 _ROUND = 4.0  # a thick stretch longer than this many radii is a trunk, not a body
 _LEAST = 4.0  # in units of the smallest voxel size: below it calibres are noise
 _ALIKE = 0.5  # several bodies in one stack are at least this part of the largest
+# A neurite that leads from one body to another speaks for one neuron: what is thick there may be a
+# swelling. A second body in the same tree has to be plainer than an only one.
+_FURTHER = 4.0  # times as thick as the typical neurite
+_FURTHER_ALIKE = 2.0 / 3.0  # of the largest of the tree
 _MOST = 50  # places looked at in one tree; bodies are its thickest places
 
 
@@ -32,8 +36,9 @@ def find_somas(
 ) -> list[Soma]:
     """The cell bodies of all trees, largest first.
 
-    wanted: how many; "auto": all that are much thicker than neurites and round. Fewer come back
-        where there are not as many thick and round places.
+    wanted: how many; "auto": all that are much thicker than neurites and round; where a neurite
+        joins several, those that are thicker yet and alike. Fewer come back where there are not as
+        many thick and round places.
     """
     asked = wanted != "auto"
     found: list[Soma] = []
@@ -67,7 +72,10 @@ def _bodies(
         if 2.0 * apart[thick].max() <= _ROUND * radius:
             found.append(Soma(row, radius))
         free &= ~thick[rows] & (apart[rows] > 2.0 * radius)
-    return found
+    if asked or not found:
+        return found
+    least = max(_FURTHER * typical, _FURTHER_ALIKE * found[0].radius)
+    return [soma for soma in found if soma is found[0] or soma.radius >= least]
 
 
 def _typical_radius(forest: Morphology, rows: NDArray[np.int64]) -> float:

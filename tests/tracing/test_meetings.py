@@ -144,6 +144,22 @@ def test_two_cells_that_touch_are_two_trees_rooted_at_their_bodies():
     assert border.point_zyx[2] == pytest.approx(70, abs=8)  # half way along like neurite
 
 
+def test_a_swelling_on_a_neurite_is_no_second_cell():
+    body, swelling = (30, 40, 30), (30, 40, 110)
+    drawing = joined(
+        polyline(body, swelling),
+        polyline(body, (30, 8, 10)),
+        polyline(swelling, (30, 72, 130)),
+        polyline(body, radius=7.0),
+        polyline(swelling, radius=5.5),
+    )
+    stack = drawn(drawing, (60, 80, 140))
+    tree = only(trace_volume(stack, Grid()).neurons)
+    assert tree.kind[tree.roots[0]] == SOMA
+    assert tree.point_zyx[tree.roots[0], 2] == pytest.approx(30, abs=1.5)
+    assert len(trace_volume(stack, Grid(), TraceConfig(somas=2)).neurons) == 2
+
+
 def test_how_many_cells_there_are_can_be_said():
     stack = two_cells()
     one = only(trace_volume(stack, Grid(), TraceConfig(somas=1)).neurons)
