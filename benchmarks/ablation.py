@@ -31,6 +31,7 @@ from ablation_queue import NotYetError, Run, stages
 from ablation_rows import (
     ALL_STACKS,
     NEEDS_ROOT,
+    PATCH_ZYX,
     ROWS,
     SPLITS,
     Row,
@@ -128,6 +129,7 @@ class Bench:
         network = build_network(row, self.arguments, distilled_encoder)
         config = TrainConfig(
             steps=run.steps,
+            patch_zyx=PATCH_ZYX,
             learning_rate=run.rate,
             encoder_rate=run.encoder_rate,
             seed=run.seed,

@@ -62,6 +62,7 @@ SPLITS = {
     **{f"fold {number}": _fold(number) for number in range(len(FOLDS))},
 }  # fmt: skip
 DISTILLATION_STEPS = 1000
+PATCH_ZYX = (32, 48, 48)  # smaller crops than `train` has by default: the whole queue on a CPU
 STUDENT, CONVOLUTIONS, UNET = "student", "convolutions", "unet"
 
 
@@ -180,6 +181,7 @@ def distilled_encoder(row: Row, arguments: argparse.Namespace) -> dict[str, Tens
         teacher = load_teacher(arguments.feature_teacher, arguments.feature_weights)
         config = TrainConfig(
             steps=DISTILLATION_STEPS,
+            patch_zyx=PATCH_ZYX,
             learning_rate=1e-3,
             encoder_rate=DISTILLATION_ENCODER_RATE,
         )

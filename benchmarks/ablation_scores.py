@@ -16,6 +16,7 @@ from neurorecon.metrics.tree import compare_trees
 from neurorecon.metrics.voxel import cldice, dice
 from neurorecon.model.runtime import Compute
 from neurorecon.model.segmenter import size_multiple_zyx
+from neurorecon.segmentation.empty import Cells, crops_to_run
 from neurorecon.segmentation.plan import plan_windows
 from neurorecon.segmentation.predictor import Predictor, default_batch_size
 from neurorecon.segmentation.stack import segment_array
@@ -28,17 +29,20 @@ MIDDLE_LOGIT, LOGITS_PER_UNIT = 6.0, 3.0
 
 
 def probability(network: nn.Module, stack: TrainingStack, compute: Compute) -> NDArray[np.uint8]:
-    """The whole stack through the network, window by window as `segment` does.
+    """The whole stack through the network as `segment` does, empty windows left out.
 
     Networks trained on crops near neurite find it too likely, and too wide, since the shell around
     labels does not count. `train` corrects that at its end. Here the logits are moved and squeezed,
     so that the 255 levels lie where the best threshold of any row may be.
     """
     plan = plan_windows(stack.array.shape, size_multiple_zyx(network.config))
+    cells = Cells(stack.array.shape, stack.array.dtype, invert=False)
+    cells.add(tuple(slice(0, size) for size in stack.array.shape), np.asarray(stack.array))
+    crops = crops_to_run(plan, cells.hold_signal(stack.scale.low))
     predict = Predictor(_Squeezed(network), compute.device, compute.dtype)
     batch = default_batch_size(compute.device)
     return segment_array(
-        stack.array, stack.scale, plan, predict, batch, on_voxels=lambda count: None
+        stack.array, stack.scale, plan, predict, batch, on_voxels=lambda count: None, crops=crops
     )
 
 
