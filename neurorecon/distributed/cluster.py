@@ -70,19 +70,12 @@ class Cluster:
 
         Raises what the function raises, and NeuroreconError where an item kills its workers.
         """
-        import cloudpickle  # Dask brings it
-
         waiting = iter(items)
         known = self._workers()
         item_of: dict[Any, Item] = {}
 
         def send(some: Iterable[Item]) -> None:
-            for item in some:
-                # Unpacked where it runs: what Dask unpacks itself blocks the worker while modules
-                # are imported, and ends it if one is missing.
-                packed = cloudpickle.dumps((function, item))
-                # Not pure: results of an earlier run with the same arguments may be out of date.
-                item_of[self._client.submit(_call, packed, pure=False)] = item
+            item_of.update((self._submit(function, item), item) for item in some)
 
         try:
             send(islice(waiting, _ahead(known)))
@@ -97,12 +90,24 @@ class Cluster:
         finally:
             self._client.cancel(list(item_of))
 
+    def _submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+        import cloudpickle  # Dask brings it
+
+        # Unpacked where it runs: what Dask unpacks itself blocks the worker while modules are
+        # imported, and ends it if one is missing.
+        packed = cloudpickle.dumps((function, item))
+        # Not pure: results of an earlier run with the same arguments may be out of date.
+        return self._client.submit(_call, packed, pure=False)
+
     def _done(self, futures: list[Any]) -> list[Any]:
         """Those that are done; none where that takes long, to look after the workers meanwhile."""
         from distributed import wait
 
         try:
-            done = wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
+            with (
+                self._client.as_current()
+            ):  # or Dask would wait with whatever client is its default
+                done = wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             return []
         return [future for future in futures if future in done]

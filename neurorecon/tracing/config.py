@@ -48,8 +48,9 @@ class TraceConfig:
     accepted, rejected: ids of `TraceResult.doubts` that a person has confirmed or refused.
     spacing: distance between nodes; finer than the calibre, coarser than a voxel.
     max_root_distance: farthest that a root asked for may lie from what was traced.
-    max_foreground: most voxels that are traced; more mean a wrong threshold (a neuron fills less
-        than 1 % of its box), and some 400 bytes of memory each.
+    max_foreground: most voxels that are traced at once, of some 700 bytes of memory each. Where
+        there are more, and they are no more than neurons can fill, they are traced block by block.
+    block_edge: of those blocks, in voxels; large, as centrelines are surer away from the faces.
     """
 
     threshold: float = 0.5
@@ -69,6 +70,7 @@ class TraceConfig:
     spacing: float = 2.0
     max_root_distance: float = 50.0
     max_foreground: int = 10_000_000
+    block_edge: int = 512
 
     def limits(self, smallest: float) -> Limits:
         """The lengths that a user may give. smallest: the smallest voxel size."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from neurorecon.tracing.foreground import Foreground, Probability
+from neurorecon.tracing.foreground import Probability
 from neurorecon.volume import LazyVoxels
 
 _MARGIN = 3  # voxels around the two ends in which the path may run
@@ -46,19 +46,6 @@ class GapEvidence:
     threshold: float
     soft: bool
     voxel_size_zyx: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls,
-        foreground: Foreground,
-        probability: Probability,
-        image: NDArray[Any] | LazyVoxels | None,
-        threshold: float,
-        voxel_size_zyx: NDArray[np.float64],
-    ) -> GapEvidence:
-        """Evidence in a segmentation whose neurite is `foreground`."""
-        soft = bool(np.ptp(foreground.probability) > 0)
-        return cls(probability, image, threshold, soft, voxel_size_zyx)
 
     def path(self, start_zyx: NDArray[np.float64], end_zyx: NDArray[np.float64]) -> GapPath:
         """The best path between two points, in units of the voxel size, from voxel (0, 0, 0)."""

@@ -27,6 +27,17 @@ Box = tuple[slice, slice, slice]
 FORWARD_STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
 
 
+class TooMuchForegroundError(NeuroreconError):
+    """More foreground than is traced at once. share: of the stack."""
+
+    def __init__(self, count: int, size: int, most: int) -> None:
+        self.share = count / size
+        super().__init__(
+            f"{count:,} voxels ({self.share:.0%} of the stack) look like neurite, at most {most:,} "
+            "can be traced; raise --threshold"
+        )
+
+
 @dataclass(frozen=True)
 class Foreground:
     """Foreground voxels in memory order.
@@ -113,7 +124,7 @@ def find_foreground(probability: Probability, low: float, most: int | None = Non
     probability: (Z, Y, X) float32 0..1 or uint8 0..255.
     most: largest number of voxels that is accepted; memory never grows beyond it.
 
-    Raises NeuroreconError where no voxel is found, or more than `most`.
+    Raises NeuroreconError where no voxel is found, TooMuchForegroundError for more than `most`.
     """
     found = (found_in(probability[box], box, low) for box in blocks_of(probability))
     return joined_foreground(found, probability, low, most)
@@ -132,10 +143,7 @@ def joined_foreground(
             indices.append(part.index_zyx)
             values.append(part.value / np.float32(scale))
     if most is not None and count > most:
-        raise NeuroreconError(
-            f"{count:,} voxels ({count / math.prod(probability.shape):.0%} of the stack) "
-            f"look like neurite, at most {most:,} can be traced; raise --threshold"
-        )
+        raise TooMuchForegroundError(count, math.prod(probability.shape), most)
     if count == 0:
         raise NeuroreconError(
             f"no voxel reaches the threshold {low:g}: the highest probability is "

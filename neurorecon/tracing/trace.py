@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.morphology import Morphology
+from neurorecon.tracing.blockwise import find_skeleton
 from neurorecon.tracing.bridging import (
     Bridging,
     bridge_doubts,
@@ -17,17 +18,17 @@ from neurorecon.tracing.bridging import (
     judged,
 )
 from neurorecon.tracing.candidates import find_candidates
-from neurorecon.tracing.centrelines import centrelines
 from neurorecon.tracing.config import TraceConfig
 from neurorecon.tracing.crossings import parted
 from neurorecon.tracing.doubts import Verdicts, ranked
-from neurorecon.tracing.evidence import GapEvidence, probability_at
-from neurorecon.tracing.foreground import Foreground, Probability, find_foreground
+from neurorecon.tracing.evidence import GapEvidence
+from neurorecon.tracing.foreground import Probability
 from neurorecon.tracing.loops import opened
 from neurorecon.tracing.network import Network
 from neurorecon.tracing.neurons import Neurons, find_neurons
 from neurorecon.tracing.result import TraceResult
 from neurorecon.tracing.rooting import tree_lengths
+from neurorecon.tracing.skeleton import Skeleton
 from neurorecon.tracing.stones import with_stones
 from neurorecon.tracing.summary import branch_table, fragments, placed
 from neurorecon.volume import Grid, LazyVoxels
@@ -39,7 +40,7 @@ def trace_volume(
     config: TraceConfig | None = None,
     roots_zyx: NDArray[np.float64] | None = None,
     image: NDArray[Any] | LazyVoxels | None = None,
-    foreground: Foreground | None = None,
+    skeleton: Skeleton | None = None,
 ) -> TraceResult:
     """Trace the neurons in a segmentation.
 
@@ -47,22 +48,19 @@ def trace_volume(
     roots_zyx: (k, 3) or (3,) points in the frame and unit of the grid; one tree for each, rooted at
         its node nearest to the point, and no others.
     image: (Z, Y, X) the raw stack, as evidence in gaps, in memory or on disk. Neurites are bright.
-    foreground: of the segmentation at the threshold, where it is known already.
+    skeleton: of the segmentation, where it is known already (`blockwise.find_skeleton`).
 
     Raises NeuroreconError where nothing is above the threshold or too much is, InputError where the
     root is too far from every tree.
     """
     config = config or TraceConfig()
     voxel_size = np.asarray(grid.voxel_size_zyx)
-    if foreground is None:
-        foreground = find_foreground(probability, config.threshold, config.max_foreground)
-    skeleton = centrelines(foreground, probability, voxel_size, config)
+    if skeleton is None:
+        skeleton = find_skeleton(probability, voxel_size, config)
     verdicts = Verdicts.of(config)
-    strength = probability_at(probability, skeleton.trees.point_zyx / voxel_size)
-    network = Network.of(skeleton.trees, skeleton.closures, strength)
-    parting = parted(network, voxel_size, verdicts)
+    parting = parted(skeleton.network, voxel_size, verdicts)
     opening = opened(parting.network, voxel_size, verdicts)
-    evidence = GapEvidence.of(foreground, probability, image, config.threshold, voxel_size)
+    evidence = GapEvidence(probability, image, config.threshold, skeleton.soft, voxel_size)
     bridging = _joined(opening.network, evidence, config, verdicts)
     roots = None if roots_zyx is None else np.asarray(roots_zyx, np.float64).reshape(-1, 3)
     neurons, dust_count = _neurons(bridging, grid, config, roots, verdicts)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from typer.testing import CliRunner
 pytest.importorskip("distributed")
 
 from neurorecon.cli.app import app
-from neurorecon.distributed import Where, open_cluster
+from neurorecon.commands.trace import blocks as trace_blocks
+from neurorecon.commands.trace import run as trace_run
+from neurorecon.distributed import Cluster, Where, open_cluster
 from neurorecon.io import ondisk
 
 
@@ -37,24 +40,67 @@ def address(cluster) -> str:
 @pytest.fixture
 def segmentation(tmp_path: Path, monkeypatch) -> Path:
     """Two neurites with a gap between them, in many blocks."""
-    gap = line((12, 10, 8), (10, 30, 45)), line((10.8, 34, 52), (14, 50, 80))
+    gap = line((12, 10, 8), (10, 30, 95)), line((10.8, 34, 102), (14, 50, 170))
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, np.rint(drawn(*gap) * 255).astype(np.uint8))
+    tifffile.imwrite(path, np.rint(drawn(*gap, shape=(24, 60, 180)) * 255).astype(np.uint8))
     monkeypatch.setattr(ondisk, "BLOCK_BYTES", 9000)
     monkeypatch.setattr(ondisk, "CACHE_BYTES", 9000)
     monkeypatch.setattr(ondisk, "_MOST_KEPT", 9000)
     return path
 
 
-def test_trace_writes_the_same_bytes(segmentation: Path, address: str, tmp_path: Path) -> None:
-    texts = set()
-    for where in ((), ("--dask", address)):
-        out, report = tmp_path / "a.swc", tmp_path / "doubts.csv"
-        result = trace(segmentation, "--out", out, "--doubts", report, "--overwrite", *where)
-        assert result.exit_code == 0, result.stderr
-        assert "bridged" in result.stderr
-        texts.add(out.read_text() + report.read_text())
-    assert len(texts) == 1
+def traced(segmentation: Path, tmp_path: Path, *where: object) -> str:
+    """What one run writes."""
+    out, report = tmp_path / "a.swc", tmp_path / "doubts.csv"
+    result = trace(segmentation, "--out", out, "--doubts", report, "--overwrite", *where)
+    assert result.exit_code == 0, result.stderr
+    assert "bridged" in result.stderr
+    return out.read_text() + report.read_text()
+
+
+def kills_a_worker(monkeypatch) -> list[int]:
+    """From now on a worker dies at the first result of any work; its process, once it has."""
+    each, killed = Cluster.each, []
+
+    def fatal(self, *arguments):
+        for number, result in enumerate(each(self, *arguments)):
+            yield result
+            if number == 0:
+                victim = next(iter(self._client.run(os.getpid).values()))
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+
+    monkeypatch.setattr(Cluster, "each", fatal)
+    return killed
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "block by block"])
+def test_trace_writes_the_same_bytes_though_a_worker_is_killed(
+    segmentation: Path, address: str, tmp_path: Path, monkeypatch, at_once: bool
+) -> None:
+    monkeypatch.setattr(trace_blocks, "_BLOCKS_AT_ONCE", 1)
+    with_verdicts = trace_run._with_verdicts
+    config = {} if at_once else {"max_foreground": 1500, "block_edge": 24}
+    monkeypatch.setattr(
+        trace_run, "_with_verdicts", lambda request: replace(with_verdicts(request), **config)
+    )
+    alone = traced(segmentation, tmp_path)
+    killed = kills_a_worker(monkeypatch)
+    assert traced(segmentation, tmp_path, "--dask", address) == alone
+    assert len(killed) == (1 if at_once else 2)
+
+
+def test_a_process_of_its_own_uses_a_cluster_that_runs(
+    segmentation: Path, address: str, tmp_path: Path
+) -> None:
+    """Here the tests' own client would do what the command's should."""
+    command = [sys.executable, "-m", "neurorecon", "trace", segmentation, "--dask", address]
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "b.swc"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert trace(segmentation, "--out", tmp_path / "a.swc").exit_code == 0
+    assert (tmp_path / "b.swc").read_text() == (tmp_path / "a.swc").read_text()
 
 
 def segment(*arguments: object):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorecon.commands.trace.blocks import Progress, find_on, no_progress
+from neurorecon.commands.trace.blocks import Progress, no_progress, skeleton_on
 from neurorecon.commands.trace.evidence import Evidence, open_evidence
 from neurorecon.commands.trace.preview import write_preview
 from neurorecon.commands.trace.record import build_record
@@ -59,14 +59,11 @@ def trace(
     with open_evidence(request, warn, note) as evidence:
         roots = _root_points(request, evidence.grid, evidence.probability.shape)
         opened = time.perf_counter()
-        found = find_on(cluster, request, evidence, config, progress) if cluster else None
+        skeleton, probability = None, evidence.probability
+        if cluster:
+            skeleton, probability = skeleton_on(cluster, request, evidence, config, progress)
         result = trace_volume(
-            found.probability if found else evidence.probability,
-            evidence.grid,
-            config,
-            roots,
-            image=evidence.image,
-            foreground=found.foreground if found else None,
+            probability, evidence.grid, config, roots, image=evidence.image, skeleton=skeleton
         )
         traced = time.perf_counter()
         paths = _write_trees(request, result, evidence.grid, warn)
