@@ -26,9 +26,8 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
     """Run the whole program and exit; told to terminate, remove half-written outputs first."""
     code = 0
     try:
-        signal.signal(signal.SIGTERM, _raise_exit)
         sys.unraisablehook = _stop_again
-        _InsistOnCtrlC.install()
+        _Insist.install()
         _accept_any_text()
         work()
     except KeyboardInterrupt:
@@ -38,50 +37,76 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.__context__, BrokenPipeError):  # Rich calls that a failure
             code = _NO_READER
+    except Exception:
+        # A module in C that is stopped while it sets itself up calls that a failed import.
+        if not _Insist.on:
+            raise
+        code = 1
+    if _Insist.on and code:
+        code = _Insist.on
+        if code == INTERRUPTED:
+            say_interrupted()
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-    _InsistOnCtrlC.rest()
+    _Insist.rest()
     sys.exit(_flushed(code))
 
 
-class _InsistOnCtrlC:
-    """Raises KeyboardInterrupt again, at the next import or soon after, where it was swallowed.
+class _Insist:
+    """Ctrl-C and SIGTERM, raised again at the next import or soon after where they were swallowed.
 
     torch does that, which imports NumPy inside of its own import and goes on without where that
     fails. So does Python itself, where C code calls ours and takes any error for a no: a hash, a
     comparison, an attribute that is looked up. Swallowed is what is not being handled, whether by
     an `except`, a `finally` or the end of a `with`.
+
+    on: the exit code of what was asked for, 0 as long as nothing was.
     """
 
-    asked = False
+    on = 0
     _AGAIN_S = 1.0
 
     @classmethod
     def install(cls) -> None:
-        """Take over SIGINT, unless whoever started us has it ignored (`nohup`, `&` in scripts)."""
+        """Take over the signals; not SIGINT where it is ignored (`nohup`, `&` in scripts)."""
+        signal.signal(signal.SIGTERM, cls._terminate)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, cls._interrupt)
-            sys.meta_path.insert(0, cls)
-            if hasattr(signal, "setitimer"):  # not on Windows
-                signal.signal(signal.SIGALRM, cls._look_again)
+        sys.meta_path.insert(0, cls)
+        if hasattr(signal, "setitimer"):  # not on Windows
+            signal.signal(signal.SIGALRM, cls._look_again)
 
     @classmethod
     def find_spec(cls, *_: object) -> None:
         """Called by every import of a module that is not loaded yet; finds none itself."""
-        if cls.asked:
-            raise KeyboardInterrupt
+        cls._stop()
 
     @classmethod
     def _interrupt(cls, *_: object) -> None:
-        cls.asked = True
+        cls._begin(INTERRUPTED)
+
+    @classmethod
+    def _terminate(cls, *_: object) -> None:
+        cls._begin(TERMINATED)
+
+    @classmethod
+    def _begin(cls, code: int) -> None:
+        cls.on = code
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, cls._AGAIN_S, cls._AGAIN_S)
-        raise KeyboardInterrupt
+        cls._stop()
+
+    @classmethod
+    def _stop(cls) -> None:
+        if cls.on == INTERRUPTED:
+            raise KeyboardInterrupt
+        if cls.on:
+            raise SystemExit(cls.on)
 
     @classmethod
     def rest(cls) -> None:
-        """Ctrl-C has been answered."""
-        cls.asked = False
+        """It has been answered."""
+        cls.on = 0
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -89,15 +114,15 @@ class _InsistOnCtrlC:
     def _look_again(cls, *_: object) -> None:
         """In the main thread, on whatever it is at."""
         handled = sys.exception()
-        while handled is not None and not isinstance(handled, KeyboardInterrupt):
+        while handled is not None and not isinstance(handled, KeyboardInterrupt | SystemExit):
             handled = handled.__context__
-        if cls.asked and handled is None:
-            raise KeyboardInterrupt
+        if handled is None:
+            cls._stop()
 
 
 def say_interrupted() -> None:
     """The line that ends an interrupted run."""
-    _InsistOnCtrlC.rest()
+    _Insist.rest()
     error_line("interrupted; no half-written file was left")
 
 
@@ -134,10 +159,6 @@ def _flushed(code: int) -> int:
 
 def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _raise_exit(*_: object) -> None:
-    raise SystemExit(TERMINATED)
 
 
 def _stop_again(lost: sys.UnraisableHookArgs) -> None:

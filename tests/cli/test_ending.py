@@ -61,6 +61,33 @@ def test_a_signal_is_not_lost_in_a_callback(number, code, said):
     assert (done.returncode, done.stderr) == (code, said)
 
 
+# A module written in C is stopped while it sets itself up, and says only that it failed.
+STOPPED_AS_A_FAILURE = """
+import os, signal, sys
+from neurorecon.cli.ending import run_and_exit
+
+def work():
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+        signal.pause()
+    except BaseException:
+        failed = True
+    raise ImportError("initialization failed")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_and_exit(work)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, INTERRUPTED), (signal.SIGTERM, 143, "")]
+)
+def test_a_signal_is_not_mistaken_for_a_failed_import(number, code, said):
+    run = [sys.executable, "-c", STOPPED_AS_A_FAILURE, str(int(number))]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
 # A library forgets Ctrl-C; when it comes again, cleaning up takes longer than until the next time.
 SWALLOWED = """
 import os, signal, time
