@@ -158,7 +158,10 @@ def main() -> None:
             by_coverage(fuzzer, options.seconds, options.seed, Path(name))
         else:
             by_seed(fuzzer, options.seconds, options.seed)
-        print(f"{fuzzer.reader}: {fuzzer.tried} inputs, {fuzzer.refused} refused, no crash")
+        print(
+            f"{fuzzer.reader}: {fuzzer.tried:,} inputs, {fuzzer.refused:,} refused, no crash; "
+            f"{time.process_time() / 60:.0f} min of processor time"
+        )
 
 
 if __name__ == "__main__":

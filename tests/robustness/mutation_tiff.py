@@ -35,6 +35,8 @@ def _layout(content: bytes) -> _Layout:
     link = 8 if big else 4
     entries, links, pages = [], [], []
     while (page := struct.unpack_from(order + word, content, link)[0]) != 0:
+        if page in pages:
+            raise ValueError("pages in a ring: a mutator has been here before")
         links.append(link)
         pages.append(page)
         number = struct.unpack_from(order + count_type, content, page)[0]
