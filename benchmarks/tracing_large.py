@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import tifffile
 import zarr
 from numpy.typing import NDArray
@@ -101,18 +102,24 @@ def draw(seed: int) -> NDArray[np.uint8]:
 
 
 def write_zarr(path: Path, array: NDArray[np.uint8], shape: tuple[int, int, int]) -> None:
-    """OME-Zarr 0.5, the array in its middle, on chunk borders so that it shares no chunk."""
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    made = group.create_array("0", shape=shape, chunks=CHUNK, dtype=array.dtype, fill_value=0)
+    """The array in the middle of an OME-Zarr, on chunk borders so that it shares no chunk."""
+    made = new_zarr(path, shape, array.dtype)
     low = [
         (whole - part) // 2 // edge * edge
         for whole, part, edge in zip(shape, array.shape, CHUNK, strict=True)
     ]
     made[tuple(slice(a, a + n) for a, n in zip(low, array.shape, strict=True))] = array
+
+
+def new_zarr(path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike) -> zarr.Array:
+    """The only scale of a new OME-Zarr 0.5, all 0."""
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    made = group.create_array("0", shape=shape, chunks=CHUNK, dtype=dtype, fill_value=0)
     axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
     scale = [{"type": "scale", "scale": [1.0, 1.0, 1.0]}]
     dataset = {"path": "0", "coordinateTransformations": scale}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [dataset]}]}
+    return made
 
 
 def run(*arguments: str) -> Run:
