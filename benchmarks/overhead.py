@@ -50,11 +50,12 @@ class Recorder:
     def bare(self) -> None:
         """The same batches once more."""
         assert self.predict is not None
-        windows = torch.rand(max(self.shapes, key=len), device=self.predict.device)
+        device = self.predict.device
+        windows = {shape: torch.rand(shape, device=device) for shape in set(self.shapes)}
         with prepared_cpu():
             for shape in self.shapes:
-                self.predict(windows[: shape[0]])
-            if windows.is_cuda:
+                self.predict(windows[shape])
+            if device.type == "cuda":
                 torch.cuda.synchronize()
 
 
