@@ -35,7 +35,7 @@ from scale_runs import COMMAND, WINDOWS, Figures, measured, taking_turns, typica
 SIZES = ((64, 128, 128), (64, 256, 256), (96, 320, 320))
 BATCHES = (1, 2, 4, 8, 16)
 WORKERS = (0, 1, 2)
-STACK = (96, 320, 320)
+STACKS = {"batch": (96, 320, 320), "monai": (96, 320, 320), "workers": (160, 640, 640)}
 OVERLAP = "0.25"
 
 
@@ -62,38 +62,55 @@ def row(*cells: object) -> None:
 
 def rates(options: argparse.Namespace, folder: Path, part: str) -> None:
     """A table and a plot of rate, memory and efficiency against one thing that changes."""
-    if part == "size":
-        names: Sequence[object] = SIZES
-        voxels = [int(np.prod(size)) for size in SIZES]
-        label, ticks = "million voxels of the stack", [count / 1e6 for count in voxels]
-    else:
-        names = BATCHES if part == "batch" else WORKERS
-        voxels = [int(np.prod(options.stack))] * len(names)
-        label, ticks = {"batch": "windows at once", "workers": "workers"}[part], list(names)
+    names: Sequence[object] = {"size": SIZES, "batch": BATCHES, "workers": WORKERS}[part]
+    shape = options.stack or STACKS.get(part)
 
     def run(name: object) -> Figures:
-        stack = noise(folder, name if part == "size" else tuple(options.stack))  # type: ignore[arg-type]
+        stack = noise(folder, name if part == "size" else tuple(shape))  # type: ignore[arg-type]
         more = {"size": (), "batch": ("--batch-size", name), "workers": ("--workers", name)}[part]
         return segmented(options, folder, stack, *(more if name else ()))
 
     found = taking_turns(names, run, options.repeats)
-    row(label, "seconds", "million voxels a second", "CPU seconds", "peak MB", "efficiency")
-    row(*["---"] * 6)
-    lines: dict[str, list[float]] = {"million voxels a second": [], "peak memory, GB": []}
-    for tick, count, runs in zip(ticks, voxels, found.values(), strict=True):
-        one = typical(runs)
+    ones = [typical(runs) for runs in found.values()]
+    if part == "size":
+        sizes = [float(np.prod(name)) / 1e6 for name in SIZES]
+        label, ticks = "million voxels of the stack", sizes
+    else:
+        sizes = [float(np.prod(shape)) / 1e6] * len(names)
+        label, ticks = {"batch": "windows at once", "workers": "workers"}[part], list(names)  # type: ignore[arg-type]
+        print(f"{sizes[0]:.3g} million voxels.\n")
+    titles = ("seconds", "start", "million voxels a second", "CPU seconds", "peak MB", "efficiency")
+    row(label, *titles)
+    row(*["---"] * 7)
+    for tick, size, one in zip(ticks, sizes, ones, strict=True):
         share = f"{one.network / one.seconds:.2f}" if one.network else "-"
-        rate = count / 1e6 / one.seconds
-        row(tick, one.seconds, rate, one.cpu, one.peak / 1e6, share)
-        lines["million voxels a second"].append(rate)
-        lines["peak memory, GB"].append(one.peak / 1e9)
+        row(tick, one.seconds, one.start, size / one.seconds, one.cpu, one.peak / 1e6, share)
+    lines = {
+        "million voxels a second": [n / one.seconds for n, one in zip(sizes, ones, strict=True)],
+        "peak memory, GB": [one.peak / 1e9 for one in ones],
+    }
+    if part == "workers":
+        against_one_process(found)
+    else:
+        lines["efficiency"] = [one.network / one.seconds for one in ones]
     draw(options.plots / f"scale_{part}.png", label, ticks, lines)
 
 
+def against_one_process(found: dict[object, list[Figures]]) -> None:
+    """What workers lose, the start counted and not: the median over rounds."""
+    print()
+    for workers, runs in found.items():
+        if workers:
+            pairs = list(zip(runs, found[0], strict=True))
+            whole = median(ours.seconds / one.seconds for ours, one in pairs)
+            work = median((a.seconds - a.start) / (b.seconds - b.start) for a, b in pairs)
+            print(f"{workers}: {whole:.3f} of one process's time, {work:.3f} from the start on.")
+
+
 def against_monai(options: argparse.Namespace, folder: Path) -> None:
-    """The same windows through the same network with MONAI's sliding window, in turns."""
-    stack = folder / "dense.npy"
-    np.save(stack, np.random.default_rng(0).integers(0, 255, options.stack).astype(np.uint8))
+    """The same windows through the same network and weights with MONAI's, in turns."""
+    stack, shape = folder / "dense.npy", options.stack or STACKS["monai"]
+    np.save(stack, np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8))
     names = ("neurorecon", "MONAI")
 
     def run(name: object) -> Figures:
@@ -103,7 +120,7 @@ def against_monai(options: argparse.Namespace, folder: Path) -> None:
     found = taking_turns(names, run, options.repeats)
     row("", "seconds", "million voxels a second", "peak beyond one batch, MB")
     row(*["---"] * 4)
-    size = float(np.prod(options.stack)) / 1e6
+    size = float(np.prod(shape)) / 1e6
     for name, runs in found.items():
         one = typical(runs)
         row(name, one.seconds, size / one.seconds, one.beyond / 1e6)
@@ -181,7 +198,7 @@ def main() -> None:
     parser.add_argument("--parts", default="size,batch,workers,monai,forecast")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--stack", type=int, nargs=3, default=STACK, help="of all but size")
+    parser.add_argument("--stack", type=int, nargs=3, help="of batch, monai and workers")
     parser.add_argument("--folder", type=Path, help="where the stacks are made; kept")
     parser.add_argument("--plots", type=Path, default=Path(__file__).with_name("images"))
     options = parser.parse_args()

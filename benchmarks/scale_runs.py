@@ -11,14 +11,22 @@ from dataclasses import dataclass
 
 import psutil
 
-# Runs the command in its own process and tells how long it took and how much of it the network did.
+# Runs the command in its own process and tells how long it took, how much of that went by before it
+# began with the stack (the model, workers that start), and how much of it the network ran.
 COMMAND = """
 import json, sys, time
 import torch
 from neurorecon.segmentation import predictor
-import neurorecon.commands.segment, neurorecon.commands.trace
+import neurorecon.commands.trace
 from neurorecon.cli.app import app
-spent = 0.0
+from neurorecon.commands.segment import run
+spent = begun = 0.0
+plan_windows = run.plan_windows
+def planned(*arguments, **options):
+    global begun
+    begun = time.perf_counter()
+    return plan_windows(*arguments, **options)
+run.plan_windows = planned
 forward = predictor.Predictor.__call__
 def timed(self, windows):
     global spent
@@ -31,12 +39,14 @@ def timed(self, windows):
 predictor.Predictor.__call__ = timed
 start = time.perf_counter()
 app(sys.argv[1:], standalone_mode=False)
-print("figures", json.dumps({"seconds": time.perf_counter() - start, "network": spent}))
+seconds = time.perf_counter() - start
+print("figures", json.dumps({"seconds": seconds, "start": begun - start, "network": spent}))
 """
 
 # The same network, windows, overlap, batch and precision under both; array in, array out.
 WINDOWS = """
 import json, sys, time
+from functools import reduce
 import numpy as np
 import torch
 from neurorecon.io.checkpoint import load_checkpoint
@@ -69,10 +79,12 @@ def monais():
         return sliding_window_inference(
             torch.from_numpy(scale(stack))[None, None], plan.window_zyx, batch,
             lambda windows: torch.sigmoid(network(windows).float()), overlap=overlap,
-            sw_device=device, device="cpu",
+            sw_device=device, device="cpu", roi_weight_map=tents,
         ).mul(255).round().to(torch.uint8)[0, 0].numpy()
 if who == "MONAI":
     import monai.inferers
+    sides = [np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) for n in plan.window_zyx]
+    tents = torch.from_numpy(reduce(np.multiply.outer, sides).astype(np.float32)).to(device)
 with prepared_cpu():
     predict(torch.zeros((batch, *plan.window_zyx)))
     before = peak()
@@ -88,13 +100,15 @@ print("figures", json.dumps({"seconds": seconds, "beyond": peak() - before}))
 class Figures:
     """One run.
 
-    seconds: of the command. network: of them in the network. cpu: seconds of all processes, start
-    included. peak: bytes of all processes. beyond: bytes beyond program, weights and a batch.
+    seconds: of the command. start: of them before the stack was begun. network: of them in the
+    network of this process. cpu: seconds of all processes, libraries included. peak: bytes of all
+    processes. beyond: bytes beyond program, weights and a batch.
     """
 
     seconds: float
     peak: int
     cpu: float
+    start: float = 0.0
     network: float = 0.0
     beyond: int = 0
 

@@ -108,22 +108,23 @@ def part_in(
     Raises NeuroreconError where the block has more foreground than can be traced at once.
     """
     core, seen = grid.box(number), grid.box(number, _HALO)
+    start, stop = (np.array([getattr(side, end) for side in core]) for end in ("start", "stop"))
+    first = np.array([side.start for side in seen])
     values = np.asarray(probability[seen])
-    inner = tuple(
-        slice(one.start - all_.start, one.stop - all_.start)
-        for one, all_ in zip(core, seen, strict=True)
-    )
+    inner = tuple(map(slice, start - first, stop - first))
     if values[inner].max() < lowest_stored(values.dtype, config.threshold):
         return None
-    first = np.array([side.start for side in seen])
     try:
         foreground = find_foreground(values, config.threshold, config.max_foreground)
     except TooMuchForegroundError as error:
-        raise NeuroreconError(f"in the block at voxel {first}: {error}") from error
+        where = " ".join(map(str, first))
+        raise NeuroreconError(
+            f"{error.share:.0%} of the voxels from {where} (z y x) on look like neurite, more than "
+            f"the {config.max_foreground:,} that can be traced at once; raise --threshold"
+        ) from error
     found = Skeleton.of(foreground, values, voxel_size, config)
     point = found.network.point_zyx + first * voxel_size
-    place = np.floor(point / voxel_size + 0.5)
-    start, stop = (np.array([getattr(side, end) for side in core]) for end in ("start", "stop"))
+    place = np.clip(np.floor(point / voxel_size + 0.5), 0, np.array(grid.shape_zyx) - 1)
     rows = np.flatnonzero(((place >= start - _STRIP) & (place < stop + _STRIP)).all(axis=1))
     network = replace(found.network, point_zyx=point).take(rows)
     own = np.asarray((place[rows] >= start).all(axis=1))
