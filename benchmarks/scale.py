@@ -187,6 +187,8 @@ def draw(
         else:
             axis.plot(ticks, values, "o-", color="#1f6f8b")
         axis.set(xlabel=label, title=name, ylim=(0, 1.15 * max(values)))
+        if len(ticks) > 3:  # batches
+            axis.set_xscale("log", base=2)
         axis.set_xticks(ticks, names or [f"{tick:.3g}" for tick in ticks])
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
