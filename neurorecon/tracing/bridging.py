@@ -24,7 +24,8 @@ _HONEST = 0.15  # score; below it more bridges were wrong than right in damaged 
 _STEPPED = 0.22  # the same by way of a speck: there are more specks than ends to agree by chance
 _DARK = 0.6  # brightness of a gap that is as dark as what lies around
 _HALO = 0.5  # contrast up to which light may be the blur around two neurites that lie close by
-_RIVAL_TIP, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons
+_RIVAL, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons; the second
+_FAR = 0.4  # ... where a tip leads to a side and the gap's length is worth less than this
 _NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
 _WORTH = 0.05  # score from which a bridge that was not built is worth a look
 _PLAIN = 0.7  # score from which a bridge that was built is not
@@ -148,7 +149,8 @@ def _chosen(
                 continue
             shorter, longer = sorted((groups.length[one], groups.length[other]))
             rivals = shorter >= max(rival * longer, neuron)
-            if rivals and score[row] < (_RIVAL_SIDE if candidates.side[row] else _RIVAL_TIP):
+            far = candidates.side[row] and judged.length[row] < _FAR
+            if rivals and score[row] < (_RIVAL_SIDE if far else _RIVAL):
                 left.append(row)
                 continue
             groups.join(one, other)

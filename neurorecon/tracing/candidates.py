@@ -1,7 +1,8 @@
 """Where gaps could be bridged: from a tip to a tip or a side of another piece, by geometry alone.
 
 A bridge starts at a tip, because neurites that run side by side are two. It is judged by its length
-from surface to surface, by how well both ends point at each other, and by their calibres. Specks
+from surface to surface, by how well both ends point at each other (or one does, where two ends are
+hardly as near by chance), and by their calibres. Specks
 have no direction and are never joined for their own sake; one that lies on the way between two ends
 which agree may be what is left of the neurite there, and serves as a stepping stone.
 """
@@ -31,6 +32,8 @@ _SURE = 4.0  # an end at least as long tells its direction; a shorter one is hal
 _BEAD = 12.0  # a piece as short is a varicosity, as long across as along its neurite
 _CAP = 2.0  # nodes as near to a tip belong to it: their sides are not sides of the neurite
 _BESIDE = 0.5  # of a direction, where a varicosity lies beside an end and not by chance
+_TURNED = 0.5  # the same where one of two ends points at the other
+_HARDLY = 0.02  # of the ends of branches, had they been strewn at random, have another as near
 _GUESS = 0.6  # cosine of the angle by which an end without a direction is thought to be off
 _LEAST = 0.05  # score by geometry below which nothing can make a bridge honest
 _GRAZING = 0.25  # sine of the angle below which a tip runs along a neurite rather than into it
@@ -190,15 +193,20 @@ def _direct(
     gap, across = _across(morphology, tip, node)
     side = ~ends.at_tip[node]
     trust = trust_in(gap, alone[tip])
-    ahead = ends.towards(tip, across, trust)
+    ahead, back = ends.towards(tip, across, trust), ends.towards(node, -across, trust)
     # A tip is seldom noisy on both sides of a gap. Onto a side it has to point at an angle: what
     # runs along a neurite is another one.
     slope = np.linalg.norm(np.cross(ends.tangent[node], across), axis=1)
     onto = ahead * np.minimum(slope / _GRAZING, 1.0)
-    direction = ahead * np.where(side, onto, ends.towards(node, -across, trust))
+    direction = ahead * np.where(side, onto, back)
     stones = np.full((len(tip), 0), -1)
     beside = ~side & (ends.bead[tip] | ends.bead[node])
     direction = np.where(beside, np.maximum(direction, _BESIDE * trust), direction)
+    # One end may lie at a sharp turn. Where neither points at the other, two neurites end together.
+    apart = np.linalg.norm(morphology.point_zyx[tip] - morphology.point_zyx[node], axis=1)
+    met = trust_in(apart, distance_alone(morphology.point_zyx, tips, _HARDLY)[tip])
+    turned = np.where(ends.tip[node] == node, _TURNED * met * np.maximum(ahead, back), 0.0)
+    direction = np.maximum(direction, turned)
     # Sides are everywhere: that one is near may always be chance.
     length = worth_of(gap, np.where(side, 0.0, alone[tip]), max_gap)
     return _scored(ends, tip, node, stones, side, gap, length, direction)

@@ -97,19 +97,22 @@ class _Way:
         return self.length * self.ahead * self.bend
 
 
-def distance_alone(point: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+def distance_alone(
+    point: NDArray[np.float64], ends: NDArray[np.int64], chance: float = _CHANCE
+) -> NDArray[np.float64]:
     """How near (n,) something has to be to each end for its being there not to be chance.
 
     Of k ends strewn in a ball of radius r around one, k (g / r)^3 lie within g of it.
 
     point: (n, 3). ends: rows of tips and specks; infinite where they are few, 0 for all others.
+    chance: share of ends that would have another as near, had they been strewn at random.
     """
     alone = np.zeros(len(point))
     alone[ends] = np.inf
     around = min(_CROWD, len(ends) - 1)
     if around >= _FEW:
         apart, _ = KDTree(point[ends]).query(point[ends], k=[around + 1])
-        alone[ends] = apart[:, 0] * (_CHANCE / around) ** (1.0 / 3.0)
+        alone[ends] = apart[:, 0] * (chance / around) ** (1.0 / 3.0)
     return alone
 
 

@@ -53,6 +53,20 @@ def test_an_end_that_points_elsewhere_is_not_joined():
     assert trace_volume(drawn(turned, (20, 70, 106)), Grid()).bridge_count == 1
 
 
+def among_others(*tubes, others=12):
+    """The stack with lines far away, whose ends tell how near ends are by chance."""
+    lines = [polyline((10, 90 + 25 * n, 5), (10, 90 + 25 * n, 140)) for n in range(others)]
+    return drawn(joined(*tubes, *lines), (20, 100 + 25 * others, 150))
+
+
+def test_ends_at_a_sharp_turn_are_joined_where_they_hardly_meet_by_chance():
+    turn = polyline((10, 10, 5), (10, 10, 50)), polyline((10, 14, 55), (10, 40, 5))
+    beside = polyline((10, 10, 5), (10, 10, 50)), polyline((10, 15, 5), (10, 15, 50))
+    assert trace_volume(among_others(*turn), Grid()).bridge_count == 1
+    assert trace_volume(among_others(*turn, others=2), Grid()).bridge_count == 0  # cannot tell
+    assert trace_volume(among_others(*beside), Grid()).bridge_count == 0  # a bundle that ends
+
+
 def test_a_speck_beside_a_tip_is_no_branch_but_one_in_a_gap_carries_it():
     wide = tube_with_gap(19)
     assert trace_volume(wide, Grid()).bridge_count == 0
