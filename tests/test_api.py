@@ -48,6 +48,7 @@ def test_from_a_stack_to_scores(stack, probability):
     [neuron] = nr.trace(probability, voxel_size_um=SIZE, image=stack)
     assert neuron.unit == "um"
     assert neuron.grid.voxel_size_zyx == SIZE
+    assert neuron.grid.source == "SWC header"  # not a temporary file
     scores = nr.evaluate(neuron, FORKED, voxel_size_um=SIZE)
     assert scores["length_f1"] > 0.9
     assert scores["gold_tips"] == 3

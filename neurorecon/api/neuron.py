@@ -51,7 +51,7 @@ class Neuron(Morphology):
         grid = None
         if header.voxel_size_zyx is not None:
             origin = header.origin_zyx or (0.0, 0.0, 0.0)
-            grid = Grid(header.voxel_size_zyx, origin, header.unit or unit, str(path))
+            grid = Grid(header.voxel_size_zyx, origin, header.unit or unit, "SWC header")
         return cls.of(read_swc(Path(path), unit), grid)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:

@@ -173,7 +173,7 @@ Image = Annotated[
     typer.Option(
         "--image",
         metavar="STACK",
-        help="With --report: the stack that the trees were traced in (TIFF, OME-Zarr).",
+        help="With --report: the stack that the trees were traced in.",
         show_default="none",
         rich_help_panel=INPUT_PANEL,
     ),

@@ -102,6 +102,8 @@ def convert(request: ConvertRequest, note: Say) -> list[Path]:
 
 
 def _told_by(out: Path) -> To:
+    if str(out) == "-":
+        raise InputError("--out -: convert writes files, not standard output; give a name")
     kind = _BY_SUFFIX.get(out.suffix.lower())
     if kind is None:
         raise InputError(
@@ -153,6 +155,7 @@ def _converted(path: Path, request: ConvertRequest) -> tuple[_Tree, list[str]]:
         grid = Grid(header.voxel_size_zyx, origin, unit, "SWC header")
     tree = _in_um(path, _Tree(trees, grid, unit), request)
     tree = _placed(path, tree, request)
+    done += _placing(request)
     return _refined(tree, request, done), done
 
 
@@ -191,6 +194,27 @@ def _placed(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
     if scale != (1.0, 1.0, 1.0) or mirror or shift != (0.0, 0.0, 0.0):
         trees, grid = placed(trees, scale, mirror, shift), None
     return _Tree(trees, grid, tree.unit)
+
+
+def _placing(request: ConvertRequest) -> list[str]:
+    """How the trees were put in their place, in words."""
+    done = []
+    if request.voxel_size_zyx is not None:
+        done.append(f"voxels of {_spaced(request.voxel_size_zyx)} to µm")
+    if request.z_step is not None:
+        was, true = request.z_step
+        done.append(f"z step {was:g} to {true:g}")
+    if request.scale_zyx != (1.0, 1.0, 1.0):
+        done.append(f"scaled by {_spaced(request.scale_zyx)}")
+    if request.mirror:
+        done.append(f"mirrored along {', '.join(request.mirror)}")
+    if request.shift_zyx != (0.0, 0.0, 0.0):
+        done.append(f"shifted by {_spaced(request.shift_zyx)}")
+    return done
+
+
+def _spaced(values: Triple) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def _refined(tree: _Tree, request: ConvertRequest, done: list[str]) -> _Tree:

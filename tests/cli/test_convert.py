@@ -73,6 +73,19 @@ def test_each_fault_is_repaired_and_told(tmp_path, rows, parents, said):
     assert (tmp_path / "again.swc").read_text() == out.read_text()
 
 
+def test_what_was_moved_is_told(tmp_path):
+    options = "--z-step 2 3 --mirror x --shift 0 0 511 --scale 1 2 2"
+    _, told = converted(tmp_path, Y_TREE, *options.split())
+    assert "z step 2 to 3; scaled by 1 2 2; mirrored along x; shifted by 0 0 511" in told
+
+
+def test_standard_output_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.swc").write_text(Y_TREE)
+    assert "standard output" in refused("in.swc", "--out", "-")
+    assert not (tmp_path / "-").exists()
+
+
 def test_what_has_no_meaning_is_refused_with_its_line(tmp_path):
     for text, cure in (("1 0 0 0\n", "7"), ("1 0 0 x 0 1 -1\n", "line 1"), ("", "is empty")):
         (tmp_path / "in.swc").write_text(text)

@@ -43,7 +43,7 @@ def view(request: ViewRequest) -> None:
         if path.suffix.lower() not in (PICTURE_SUFFIX, *PAGE_SUFFIXES):
             raise InputError(
                 f"--out {path}: the name says what to make; give one that ends in .png "
-                "(projections) or .html (a page)"
+                "(projections) or .html (a page), or a directory that exists for both"
             )
         refuse_existing(path, request.overwrite)
     with open_scene(request.scene) as scene:

@@ -130,7 +130,8 @@ def _header(file: Path) -> _Slice:
             if pages > 1 or not {"Y", "X"} <= sizes.keys():
                 raise InputError(
                     f"{file} is no single slice: it holds {' x '.join(map(str, image.shape))} "
-                    f"values ({image.axes}); give that file alone, or {_CURE[5:]}"
+                    f"values ({image.axes}); give that file alone, several stacks as "
+                    f"stacks/*.tif, or {_CURE[5:]}"
                 )
             return _Slice((sizes["Y"], sizes["X"]), image.dtype, sizes.get("S", 1))
     with damage_reported(str(file)), _picture(file) as picture:
