@@ -17,7 +17,6 @@ COMMAND = """
 import json, sys, time
 import torch
 from neurorecon.segmentation import predictor
-import neurorecon.commands.trace
 from neurorecon.cli.app import app
 from neurorecon.commands.segment import run
 spent = begun = 0.0
