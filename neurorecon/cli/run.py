@@ -134,7 +134,7 @@ def run(
             outcome = replace(outcome, state="done")  # by a helper
         outcomes.append(outcome)
         if outcome.state == "failed":
-            warning_line(f"{outcome.job.stack} failed: {outcome.problem}")
+            warning_line(f"failed: {outcome.failure}")
         for path in outcome.trees if outcome.state in ("done", "skipped") else ():
             typer.echo(path)
     write_summary(out / "summary.csv", outcomes)
@@ -155,7 +155,7 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     if not failed:
         return
     for one in failed:
-        note_line(f"  {one.job.stack}: {one.problem}")
+        note_line(f"  {one.failure}")
     raise NeuroreconError(
         f"{len(failed)} of {len(outcomes)} stacks failed, as listed above; the same command again "
         "tries them alone"
@@ -172,14 +172,17 @@ class _Steps:
         """Make all outputs of one stack; the files written."""
         segmentation, page = job.output("_seg.tif"), job.output(".html")
         extras = {"--preview": ".png", "--report": ".json", "--doubts": ".csv"}
+        told = []
         if not keep_segmentation:
-            dark = ["--invert"] if self._is_dark(job.stack) else []
-            self._call("segment", job.stack, "--out", segmentation, *dark, "--overwrite")
+            dark = self._is_dark(job.stack)
+            inverted = ["--invert"] if dark else []
+            self._call("segment", job.stack, "--out", segmentation, *inverted, "--overwrite")
+            told = inverted or ["--no-invert"]  # `trace` need not look, and say so, again
         named = [part for option, ending in extras.items() for part in (option, job.output(ending))]
         trees = self._call(
             "trace",
             *(segmentation, "--image", job.stack, "--out", job.output(".swc")),
-            *(*named, "--overwrite"),
+            *(*named, *told, "--overwrite"),
         )
         self._call("view", job.stack, *trees, "--out", page, "--overwrite")
         return [segmentation, *trees, *(job.output(ending) for ending in extras.values()), page]
@@ -189,6 +192,8 @@ class _Steps:
         out = ["--out", "unused"] if name == "trace" else []
         with self._context(name, stack, *out) as context:
             found = options_of(context)
+        if name == "segment" and not found["invert"] and self.ctx.params["invert"] is None:
+            del found["invert"]  # told from the values of each stack
         return {option: value for option, value in found.items() if option not in _PER_FILE}
 
     def _call(self, name: str, *arguments: object) -> list[Path]:

@@ -33,6 +33,12 @@ class Outcome:
     problem: str = ""
 
     @property
+    def failure(self) -> str:
+        """The problem, with the name of the stack."""
+        named = self.problem.startswith(str(self.job.stack))
+        return self.problem if named else f"{self.job.stack}: {self.problem}"
+
+    @property
     def trees(self) -> list[Path]:
         """The SWC files, the largest neuron first."""
         outputs = self.job.read_record().get("made", {}).get("outputs", {})

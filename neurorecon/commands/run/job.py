@@ -19,7 +19,7 @@ from neurorecon.io.tomlfile import read_toml, write_toml
 
 SEGMENTATION = "_seg.tif"
 _ENDINGS = (SEGMENTATION, ".swc", ".csv", ".json", ".png", ".html")
-_RECORD = ".options.toml"
+RECORD = ".options.toml"
 # Where and how fast the work is done; the same result is not made again for them.
 _HOW = {"device", "batch-size", "max-memory", "dask", "workers", "resume"}
 
@@ -48,7 +48,7 @@ class Job:
     @property
     def record(self) -> Path:
         """The options of this job, as `--config` takes them, and what was made with them."""
-        return self.output(_RECORD)
+        return self.output(RECORD)
 
     def read_record(self) -> Record:
         """What the last run wrote; empty where there was none, or it cannot be understood."""
