@@ -26,6 +26,7 @@ LOWEST = -1.0
 # Percentiles of a regular sample of this many voxels differ from the whole stack's by less than the
 # camera's noise, and cost a fraction of a second.
 SAMPLE_VOXELS = 4_000_000
+_DARKER = 2.0  # times as far below the median as the brightest are above it
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,21 @@ class IntensityScale:
 
 
 def estimate_scale(array: NDArray[Any] | LazyVoxels, invert: bool = False) -> IntensityScale:
-    """The scale of a whole stack, from a regular sample of it.
+    """The scale of a whole stack, from a regular sample of it; `invert` as of `scale_of`."""
+    return scale_of(regular_sample(array), invert)
+
+
+def is_dark_on_bright(sample: NDArray[Any]) -> bool:
+    """Whether structures look darker than their surroundings, as in brightfield."""
+    darkest, middle, brightest = np.percentile(sample, (0.1, 50.0, 99.9))
+    return bool(middle - darkest > _DARKER * (brightest - middle))
+
+
+def scale_of(sample: NDArray[np.float32], invert: bool = False) -> IntensityScale:
+    """The scale that voxels spread over a stack tell.
 
     invert: neurites are dark on a bright background (brightfield).
     """
-    sample = _sample(array)
     if invert:
         sample = -sample
     low, high = np.percentile(sample, [LOW_PERCENTILE, HIGH_PERCENTILE])
@@ -66,7 +77,7 @@ def estimate_scale(array: NDArray[Any] | LazyVoxels, invert: bool = False) -> In
     return IntensityScale(sign * float(low), sign * float(high))
 
 
-def _sample(stack: NDArray[Any] | LazyVoxels) -> NDArray[np.float32]:
+def regular_sample(stack: NDArray[Any] | LazyVoxels) -> NDArray[np.float32]:
     """Voxels of a regular grid; those of a stack on disk block by block."""
     size = math.prod(stack.shape)
     step = max(1, int(np.ceil((size / SAMPLE_VOXELS) ** (1 / 3))))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
+from neurorecon.model.intensity import is_dark_on_bright
 from neurorecon.volume import LazyVoxels, blocks_of
 
 _LEVELS = 256
@@ -31,7 +32,6 @@ _MOSTLY_EMPTY = 0.5  # share of zeros, or of values near 0: neurites fill little
 _MOST_LABELS = 10
 _SAMPLE = 1_000_000  # values kept
 _BRIGHT = 20_000  # voxels above a tenth of the highest value that tell what they are
-_DARKER = 2.0  # times as far below the median as the brightest are above it
 
 
 class Reading(StrEnum):
@@ -66,8 +66,7 @@ class Survey:
     @property
     def is_dark_on_bright(self) -> bool:
         """Whether the structures are darker than their surroundings, as in brightfield."""
-        darkest, middle, brightest = np.percentile(self.sample, (0.1, 50.0, 99.9))
-        return bool(middle - darkest > _DARKER * (brightest - middle))
+        return is_dark_on_bright(self.sample)
 
 
 def survey(stack: NDArray[Any] | LazyVoxels) -> Survey:

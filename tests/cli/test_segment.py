@@ -93,6 +93,18 @@ def test_inverting_a_negative_gives_the_result_of_the_positive(
     assert np.ptp(positive) > 0
 
 
+@pytest.mark.parametrize("dark", [True, False])
+def test_neurites_that_look_dark_are_told(tmp_path: Path, small_model: Path, dark: bool) -> None:
+    array = np.random.default_rng(0).integers(10, 20, (16, 40, 40)).astype(np.uint8)
+    array[8, 20, 5:35] = 200
+    tifffile.imwrite(tmp_path / "a.tif", 255 - array if dark else array, photometric="minisblack")
+    told = _segment(tmp_path / "a.tif", small_model)
+    assert told.exit_code == 0
+    assert ("look dark on a bright background; if so, give --invert" in told.stderr) == dark
+    inverted = _segment(tmp_path / "a.tif", small_model, "--invert", "--overwrite")
+    assert "look dark" not in inverted.stderr
+
+
 @pytest.mark.parametrize("options", [("--batch-size", 1), ("--batch-size", 7), ("--device", "cpu")])
 def test_the_result_does_not_depend_on_how_it_was_computed(
     tmp_path: Path, small_model: Path, write_stack: WriteStack, options: tuple[object, ...]

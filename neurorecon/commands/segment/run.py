@@ -98,13 +98,14 @@ def segment(
         plan = plan_windows((z, y, x), size_multiple_zyx(network.config), overlap=request.overlap)
         setting = _Setting(request, network, model_file, devices, dtype, plan, box)
         with _working_folder(request, shared=cluster is not None) as folder:
-            _segment_in(folder, setting, stack, progress, cluster)
+            _segment_in(folder, setting, stack, warn, progress, cluster)
 
 
 def _segment_in(
     folder: Path,
     setting: _Setting,
     stack: OpenStack,
+    warn: Say,
     progress: Progress,
     cluster: Cluster | None,
 ) -> None:
@@ -112,6 +113,8 @@ def _segment_in(
     most = min(MOST_IN_MEMORY, (request.max_memory or 4 * MOST_IN_MEMORY) // 4)
     fit = _fit(setting, stack, most, cluster)
     source = open_source(stack, request.invert, most, fit.core_edge, folder / SCRATCH)
+    if source.looks_dark and not request.invert:
+        warn(f"{stack.name}: neurites look dark on a bright background; if so, give --invert")
     state = _state(folder, setting, _identity(setting, stack, source), fit, cluster)
     torch.set_num_threads(state.settings["threads"])
     grid = plan_blocks(plan, state.settings["core edge"])

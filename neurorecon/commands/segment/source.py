@@ -16,7 +16,12 @@ from neurorecon.errors import InputError
 from neurorecon.io.ondisk import VoxelsOnDisk
 from neurorecon.io.rawcopy import RawCopy
 from neurorecon.io.stack import OpenStack, check_values
-from neurorecon.model.intensity import IntensityScale, estimate_scale
+from neurorecon.model.intensity import (
+    IntensityScale,
+    is_dark_on_bright,
+    regular_sample,
+    scale_of,
+)
 from neurorecon.segmentation.empty import CELL, Cells
 from neurorecon.volume import LazyVoxels
 
@@ -34,12 +39,14 @@ class Source:
     voxels: give the values in a box. scale: of its intensities.
     signal: which cells hold signal, as `segmentation.empty` has them.
     checksum: of all values; tells a changed stack.
+    looks_dark: whether neurites look darker than their surroundings.
     """
 
     voxels: Voxels
     scale: IntensityScale
     signal: NDArray[np.bool_]
     checksum: int
+    looks_dark: bool
 
 
 def keeps_in_memory(stack: OpenStack, most_bytes: int) -> bool:
@@ -64,19 +71,21 @@ def open_source(
         cells = Cells(stack.shape_zyx, array.dtype, invert)
         z, y, x = (slice(0, size) for size in stack.shape_zyx)
         cells.add((z, y, x), array)
-        scale = estimate_scale(array, invert)
-        return Source(array, scale, cells.hold_signal(scale.low), zlib.crc32(array.data))
+        sample = regular_sample(array)
+        scale, dark = scale_of(sample, invert), is_dark_on_bright(sample)
+        return Source(array, scale, cells.hold_signal(scale.low), zlib.crc32(array.data), dark)
     voxels = VoxelsOnDisk(stack, cache_bytes=1)
     copy = RawCopy(scratch, voxels.shape, voxels.dtype) if _wants_copy(stack, edge) else None
     cells = Cells(stack.shape_zyx, voxels.dtype, invert)
     seen = _Pass(voxels, copy, cells)
-    scale = estimate_scale(seen, invert)
+    sample = regular_sample(seen)  # reads it all
+    scale, dark = scale_of(sample, invert), is_dark_on_bright(sample)
     if seen.low == seen.high:
         raise InputError(
             f"{stack.name}: every voxel is {seen.low:g}; there is nothing to segment, check the "
             "file (and --channel)"
         )
-    return Source(copy or voxels, scale, cells.hold_signal(scale.low), seen.checksum)
+    return Source(copy or voxels, scale, cells.hold_signal(scale.low), seen.checksum, dark)
 
 
 def voxels_of(stack: OpenStack, most_bytes: int, scratch: Path) -> Voxels:
