@@ -67,7 +67,8 @@ def write_table(rows: list[list[str]], started: datetime, all_passed: bool) -> N
     grouped: dict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for name, what, tried, remark in rows:
-        grouped[name].append(f"{what}: {tried}{f' ({remark})' if remark else ''}")
+        cell = f"{what}: {tried}{f' ({remark})' if remark else ''}"
+        grouped[name].append(cell.replace("|", "\\|"))
         counts[name] += int(tried)
     text += [f"| {name} | {counts[name]} | {'; '.join(parts)} |" for name, parts in grouped.items()]
     page = PAGE.read_text(encoding="utf-8")
