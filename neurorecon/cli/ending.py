@@ -26,6 +26,7 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
     """Run the whole program and exit; told to terminate, remove half-written outputs first."""
     code = 0
     try:
+        _fill_closed_streams()
         sys.unraisablehook = _stop_again
         _Insist.install()
         _accept_any_text()
@@ -146,8 +147,7 @@ def quiet_pipe() -> Iterator[None]:
 def _flushed(code: int) -> int:
     """The exit code once all output has gone out: Python would complain after us."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
     except OSError as error:
@@ -171,6 +171,20 @@ def _stop_again(lost: sys.UnraisableHookArgs) -> None:
         threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
+def _fill_closed_streams() -> None:
+    """Nothing comes from closed standard streams, and what is written to them is lost.
+
+    Files opened later would else take their numbers, and get what C code prints; and libraries
+    write to `sys.stderr` while they are imported.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _accept_any_text() -> None:
     """Print file names byte for byte, and what the terminal's encoding lacks as ?.
 
@@ -185,6 +199,6 @@ def _accept_any_text() -> None:
 
     codecs.register_error("neurorecon", replaced)
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+        if hasattr(stream, "reconfigure"):
             plain = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding="utf-8" if plain else None, errors="neurorecon")

@@ -149,6 +149,25 @@ def test_a_full_disk_behind_standard_output_is_named():
     assert "space" in line
 
 
+def test_no_file_takes_the_place_of_a_closed_standard_stream(tmp_path):
+    """What a library in C prints would else end up in it."""
+    program = """
+import os, sys
+from neurorecon.cli.ending import run_and_exit
+
+def work():
+    with open(sys.argv[1], "w") as file:
+        file.write(str(file.fileno()))
+    print("lost")
+    sys.stderr.write("lost")
+
+run_and_exit(work)
+"""
+    run = 'exec "$0" -c "$1" "$2" <&- >&- 2>&-'
+    subprocess.run(["bash", "-c", run, sys.executable, program, tmp_path / "number"], check=True)
+    assert int((tmp_path / "number").read_text()) > 2
+
+
 def test_no_home_no_terminal_and_the_plainest_locale(write_stack, tmp_path):
     """LC_ALL=C without Python's own rescue: neither µ nor the ö of a name is in ASCII."""
     stack = write_stack(tmp_path / "zellkörper 1.tif")

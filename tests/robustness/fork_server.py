@@ -25,6 +25,8 @@ _IMPORTS = (
     *("matplotlib.pyplot", "scipy.ndimage", "skimage.morphology", "tensorboardX", "zarr"),
     *(f"neurorecon.commands.{name}" for name in ("distill", "evaluate", "segment", "simulate")),
     *("neurorecon.commands.trace", "neurorecon.commands.train", "neurorecon.cli"),
+    # torch 2.9 makes a folder when it imports this, and forks end too abruptly to remove it.
+    "torch.distributed.nn.jit.instantiator",
 )
 
 
