@@ -157,9 +157,9 @@ def test_two_processes_train_what_one_does_with_the_doubled_batch(
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
     )
     assert done.returncode == 0, done.stderr
-    # torch 2.9 prints there, too, whom a process has met.
-    printed = [line for line in done.stdout.splitlines() if not line.startswith("[Gloo]")]
-    assert printed == [str(together)]
+    # torch 2.9 prints there before, too, whom the processes have met.
+    assert done.stdout.splitlines()[-1] == str(together)
+    assert done.stdout.count(str(together)) == 1
     for one, other in zip(
         *(figures(tmp_path / f"{name}_log") for name in ("alone", "together")), strict=True
     ):
