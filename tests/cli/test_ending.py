@@ -52,15 +52,6 @@ run_and_exit(work)
 """
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, INTERRUPTED), (signal.SIGTERM, 143, "")]
-)
-def test_a_signal_is_not_lost_in_a_callback(number, code, said):
-    run = [sys.executable, "-c", STOPPED_IN_A_CALLBACK, str(int(number))]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (code, said)
-
-
 # A module written in C is stopped while it sets itself up, and says only that it failed.
 STOPPED_AS_A_FAILURE = """
 import os, signal, sys
@@ -79,11 +70,12 @@ run_and_exit(work)
 """
 
 
+@pytest.mark.parametrize("program", [STOPPED_IN_A_CALLBACK, STOPPED_AS_A_FAILURE])
 @pytest.mark.parametrize(
     ("number", "code", "said"), [(signal.SIGINT, 130, INTERRUPTED), (signal.SIGTERM, 143, "")]
 )
-def test_a_signal_is_not_mistaken_for_a_failed_import(number, code, said):
-    run = [sys.executable, "-c", STOPPED_AS_A_FAILURE, str(int(number))]
+def test_a_signal_is_not_lost_on_its_way(program, number, code, said):
+    run = [sys.executable, "-c", program, str(int(number))]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, said)
 
