@@ -74,6 +74,7 @@ class Fuzzer:
         self._read = READERS[reader]
         self._samples = [one for one in corpus.SAMPLES if one.kind == reader]
         self._folder = folder
+        corpus.write_companions(folder)  # files that training pairs name
         self._valid = []
         for number, one in enumerate(self._samples):
             path = folder / f"valid{number}{one.suffix}"
