@@ -17,6 +17,7 @@ from neurorecon.cli.app import app
 from neurorecon.geometry import tree_distance
 
 SIZE = (2.0, 1.0, 1.0)
+SPECK = np.pad(np.ones((3, 3, 9)), 9)
 
 
 def tree(*points_zyx, unit="um", parent=None):
@@ -70,6 +71,11 @@ def test_the_result_is_that_of_the_command(stack, probability, tmp_path):
     assert np.array_equal(neuron.point_zyx, nr.Neuron.read(tmp_path / "a.swc").point_zyx)
 
 
+def test_that_arrays_are_worked_on_in_voxels_is_no_warning(stack, probability, caplog):
+    nr.trace(nr.segment(stack))
+    assert "voxel size" not in caplog.text
+
+
 def test_progress_is_told(stack):
     told = []
     nr.segment(stack[:16, :32, :32], on_progress=told.append)
@@ -110,6 +116,17 @@ def test_stacks_are_scored_as_masks():
         (lambda: nr.segment(np.zeros((5, 6, 7)), voxel_size_um=-1), "voxel_size_um"),
         (lambda: nr.evaluate(FORKED, replace(FORKED, unit="voxel")), "voxel_size_um"),
         (lambda: nr.Neuron.from_pandas(pd.DataFrame({"x": [1.0]})), "node_id"),
+        (lambda: nr.Neuron.from_pandas(FORKED.to_pandas().assign(node_id=4)), "node_id 4"),
+        (lambda: nr.segment(SPECK, overlap=2), "overlap is 2; .* 0 to 0.9"),
+        (lambda: nr.segment(SPECK, batch_size=0), "batch_size"),
+        (lambda: nr.segment(SPECK * np.nan), "^the stack has"),
+        (lambda: nr.trace(SPECK, threshold=7), "threshold"),
+        (lambda: nr.trace(SPECK, somas=0), "somas"),
+        (lambda: nr.trace(SPECK, somas="many"), "somas is 'many'; give 'auto'"),
+        (lambda: nr.trace(SPECK, max_gap=-1), "max_gap"),
+        (lambda: nr.trace(SPECK, values="bright"), "probability, mask, raw"),
+        (lambda: nr.trace(SPECK, image=SPECK[1:]), "^the image has .* the segmentation"),
+        (lambda: nr.evaluate(FORKED, FORKED, tolerance=-1), "tolerance"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_its_cure(call, found):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neurorecon.api.neuron import Neuron
-from neurorecon.api.stacks import VoxelSize, triple, write_array
+from neurorecon.api.stacks import VoxelSize, array_folder, check_number, triple, write_array
 from neurorecon.commands.evaluate.case import Evaluation
 from neurorecon.commands.evaluate.case import evaluate as run
 from neurorecon.commands.evaluate.config import EvaluateConfig
@@ -50,6 +48,9 @@ def evaluate(
 
     Raises InputError for what cannot be compared.
     """
+    check_number("tolerance", tolerance, 0)
+    check_number("match_radius", match_radius, 0)
+    check_number("threshold", threshold, 0, 1)
     tests, golds = _neurons(test), _neurons(gold)
     size = triple(voxel_size_um) or _known_size([*(golds or ()), *(tests or ())])
     scoring = TreeScoring(tolerance=tolerance, match_radius=match_radius)
@@ -83,8 +84,7 @@ def _known_size(neurons: Sequence[Morphology]) -> VoxelSize | None:
 def _score_stack(
     test: ArrayLike, gold: ArrayLike, neurons: list[Morphology] | None, config: EvaluateConfig
 ) -> Evaluation:
-    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
-        folder = Path(name)
+    with array_folder() as folder:
         stack = write_array(folder / "test.tif", test)
         if neurons is None:
             return run([stack], [write_array(folder / "gold.tif", gold)], config)

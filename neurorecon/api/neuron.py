@@ -83,12 +83,15 @@ class Neuron(Morphology):
 
         unit: None: `attrs["unit"]`, or else voxels.
 
-        Raises InputError for a missing column, parent or type.
+        Raises InputError for a missing column, parent or type, and for an id used twice.
         """
         if missing := [name for name in _COLUMNS if name not in table]:
             raise InputError(f"the table has no column {', '.join(missing)}; rename its columns")
         ids = table["node_id"].to_numpy(np.int64)
         row = {node: number for number, node in enumerate(ids.tolist())}
+        if len(row) < len(ids):
+            twice = next(node for number, node in enumerate(ids.tolist()) if row[node] != number)
+            raise InputError(f"two rows have the node_id {twice}; give each its own")
         parents = table["parent_id"].to_numpy(np.int64).tolist()
         if lost := [each for each in parents if each >= 0 and each not in row]:
             raise InputError(

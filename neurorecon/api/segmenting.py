@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurorecon.api.stacks import Log, VoxelSize, triple, write_array
+from neurorecon.api.stacks import (
+    VoxelSize,
+    array_folder,
+    check_number,
+    triple,
+    warn,
+    write_array,
+)
 from neurorecon.commands.segment import Progress, SegmentRequest
 from neurorecon.commands.segment import segment as run
 from neurorecon.io.stack import read_volume
@@ -45,9 +51,9 @@ def segment(
 
     Raises InputError for what cannot be segmented, NeuroreconError where the work fails.
     """
-
-    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
-        folder = Path(name)
+    check_number("batch_size", batch_size, 1)
+    check_number("overlap", overlap, 0, 0.9)
+    with array_folder() as folder:
         request = SegmentRequest(
             stack=write_array(folder / "stack.tif", array),
             target=folder / "probability.tif",
@@ -64,7 +70,7 @@ def segment(
             tta=tta,
             resumable=False,
         )
-        run(request, Log.warning, _told(on_progress))
+        run(request, warn, _told(on_progress))
         return read_volume(folder / "probability.tif", allow_uniform=True).array
 
 

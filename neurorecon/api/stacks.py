@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import ArrayLike, NDArray
 
-from neurorecon.errors import InputError
+from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.address import in_dataset
 from neurorecon.io.stack import read_volume
 
@@ -63,3 +67,31 @@ def write_array(path: Path, array: ArrayLike) -> Path:
         )
     tifffile.imwrite(path, voxels, photometric="minisblack", metadata={"axes": "ZYX"})
     return path
+
+
+@contextmanager
+def array_folder() -> Iterator[Path]:
+    """A temporary folder for arrays; errors call its files "the stack", after their names."""
+    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
+        folder = Path(name)
+        try:
+            yield folder
+        except NeuroreconError as error:
+            message = str(error)
+            for path in folder.iterdir():
+                message = message.replace(str(path), f"the {path.stem}")
+            raise type(error)(message) from None
+
+
+def warn(message: str) -> None:
+    """Log a warning; not that arrays without a voxel size are worked on in voxels: that is said."""
+    if not message.startswith("voxel size unknown"):
+        Log.warning(message)
+
+
+def check_number(name: str, value: float | None, least: float, most: float = math.inf) -> None:
+    """Raise InputError for a number that is given and lies outside of what it may be."""
+    if value is None or least <= value <= most:
+        return
+    allowed = f"from {least:g}" + f" to {most:g}" * math.isfinite(most)
+    raise InputError(f"{name} is {value!r}; give a number {allowed}")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 
 from neurorecon.api.neuron import Neuron
-from neurorecon.api.stacks import Log, VoxelSize, triple, write_array
+from neurorecon.api.stacks import (
+    Log,
+    VoxelSize,
+    array_folder,
+    check_number,
+    triple,
+    warn,
+    write_array,
+)
 from neurorecon.commands.trace import TraceRequest
 from neurorecon.commands.trace import trace as run
+from neurorecon.errors import InputError
 from neurorecon.segmentation.reading import Reading
 from neurorecon.tracing import TraceConfig
+
+Values = Literal["auto", "probability", "mask", "raw"]
 
 
 def trace(
@@ -22,7 +31,7 @@ def trace(
     *,
     voxel_size_um: float | VoxelSize | None = None,
     image: ArrayLike | None = None,
-    values: Literal["auto", "probability", "mask", "raw"] = "auto",
+    values: Values = "auto",
     invert: bool | None = None,
     roots: Sequence[tuple[float, float, float]] = (),
     threshold: float = 0.5,
@@ -48,6 +57,14 @@ def trace(
 
     Raises InputError for what cannot be traced, NeuroreconError where nothing is found.
     """
+    _check(values, somas)
+    check_number("threshold", threshold, 0, 1)
+    for name, length in (
+        ("max_gap", max_gap),
+        ("min_length", min_length),
+        ("min_branch", min_branch),
+    ):
+        check_number(name, length, 0)
     config = TraceConfig(
         threshold=threshold,
         somas=somas,
@@ -56,8 +73,7 @@ def trace(
         min_branch=min_branch,
         keep_fragments=keep_fragments,
     )
-    with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
-        folder = Path(name)
+    with array_folder() as folder:
         request = TraceRequest(
             source=write_array(folder / "segmentation.tif", segmentation),
             out=folder / "neuron.swc",
@@ -68,4 +84,13 @@ def trace(
             roots_zyx=tuple(roots),
             image=None if image is None else write_array(folder / "image.tif", image),
         )
-        return [Neuron.read(path) for path in run(request, Log.warning, Log.info)]
+        return [Neuron.read(path) for path in run(request, warn, Log.info)]
+
+
+def _check(values: str, somas: str | int) -> None:
+    kinds = get_args(Values)
+    if values not in kinds:
+        raise InputError(f"values is {values!r}; give one of {', '.join(kinds)}")
+    if isinstance(somas, str) and somas != "auto":
+        raise InputError(f"somas is {somas!r}; give 'auto' or a whole number from 1")
+    check_number("somas", None if isinstance(somas, str) else somas, 1)

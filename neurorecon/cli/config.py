@@ -7,10 +7,7 @@ is for every command that has such an option. The command line wins.
 from __future__ import annotations
 
 import difflib
-import shlex
-import sys
 from collections.abc import Iterable, Mapping
-from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +16,13 @@ import typer
 from typer.core import TyperCommand
 
 from neurorecon.cli.options import OUTPUT_PANEL
+from neurorecon.cli.saving import command_line, key_of, options_of, save_options
 from neurorecon.errors import InputError
 
 CONFIG_PATH = "neurorecon.config"  # of a context's `meta`: the file that was given
 CONFIG_TABLES = "neurorecon.config_tables"  # its options, by command and parameter
 RECORD_TABLE = "made"  # what a saved file tells about its run; no options
 _NOT_IN_FILES = {"config", "save-options", "help"}
-_NOT_SAVED = _NOT_IN_FILES | {"overwrite"}
 
 Tables = dict[str, dict[str, Any]]
 
@@ -42,36 +39,24 @@ class ConfiguredCommand(TyperCommand):
         self.params = [*self.params, *_shared_options()]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, and then save its options where that was asked for."""
+        """Run the command, and then write its options.
+
+        Where that was asked for; else where the command returns, as `saving` names it.
+        """
         target: Path | None = ctx.meta.get(_SAVE_PATH)
         if target is not None:
             from neurorecon.io.atomic import refuse_existing
 
             refuse_existing(target, bool(ctx.params.get("overwrite")))
         result = super().invoke(ctx)
+        if target is None and result is not None:
+            save_options(result, ctx)
         if target is not None:
             from neurorecon.io.tomlfile import write_toml
 
             tables = {ctx.info_name: options_of(ctx)}
             write_toml(target, tables, command_line(), bool(ctx.params.get("overwrite")))
         return result
-
-
-def options_of(context: Any) -> dict[str, Any]:
-    """The options that a command runs with, defaults included, as a config file holds them."""
-    found = {}
-    for option in context.command.params:
-        name, value = _key(option), context.params.get(option.name)
-        if option.param_type_name == "option" and name not in _NOT_SAVED and value is not None:
-            found[name] = _plain(value)
-    return found
-
-
-def command_line() -> str:
-    """What was typed, for a comment."""
-    from neurorecon import __version__
-
-    return f"neurorecon {__version__}: {shlex.join(['neurorecon', *sys.argv[1:]])}"
 
 
 def read_config(path: Path, commands: Mapping[str, Any]) -> Tables:
@@ -150,23 +135,11 @@ def _is_number(value: Any) -> bool:
 def _options(command: Any) -> dict[str, Any]:
     """A command's options by the name that files use."""
     every = (one for one in command.params if one.param_type_name == "option")
-    return {_key(one): one for one in every if _key(one) not in _NOT_IN_FILES}
-
-
-def _key(option: Any) -> str:
-    return str(max(option.opts, key=len)).lstrip("-")
+    return {key_of(one): one for one in every if key_of(one) not in _NOT_IN_FILES}
 
 
 def _dashed(key: str) -> str:
     return key.replace("_", "-")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value if isinstance(value, bool | int | float) else str(value)
 
 
 _SAVE_PATH = "neurorecon.save_options"
@@ -203,8 +176,8 @@ def _sample(
         typer.Option(
             "--save-options",
             metavar="FILE.toml",
-            help="Also write all options of this run, as --config takes them.",
-            show_default="not written",
+            help="Write all options of this run here, as --config takes them.",
+            show_default="NAME.options.toml beside the output",
             rich_help_panel=OUTPUT_PANEL,
             callback=_keep_path,
             expose_value=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,9 +15,27 @@ if TYPE_CHECKING:
     from rich.progress import BarColumn
 
 
+_warned: ContextVar[set[str] | None] = ContextVar("warned", default=None)
+
+
 def warning_line(message: str) -> None:
     """One line about something the user should know though the work goes on."""
+    before, subject = _warned.get(), message.partition(" (")[0]
+    if before is not None and subject in before:
+        return
+    if before is not None:
+        before.add(subject)
     typer.echo(f"neurorecon: warning: {message}", err=True)
+
+
+@contextmanager
+def warnings_once() -> Iterator[None]:
+    """Each warning is given once, whatever it has in brackets: of a stack in several steps."""
+    token = _warned.set(set())
+    try:
+        yield
+    finally:
+        _warned.reset(token)
 
 
 def note_line(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,21 @@ import typer
 
 from neurorecon.cli.console import note_line
 from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, SwcUnits
+from neurorecon.cli.saving import options_beside, options_in
 from neurorecon.errors import InputError
 
 PLACE_PANEL = "Place (in this order)"
 SHAPE_PANEL = "Shape (in this order)"
 
 Triple = tuple[float, float, float]
+
+
+class Format(StrEnum):
+    """What can be written."""
+
+    swc = "swc"
+    csv = "csv"
+    precomputed = "precomputed"
 
 
 def convert(
@@ -32,9 +42,8 @@ def convert(
         ),
     ],
     to: Annotated[
-        str | None,
+        Format | None,
         typer.Option(
-            metavar="swc|csv|precomputed",
             help="What to write, whatever the name of --out.",
             show_default="by the name of --out",
             rich_help_panel=OUTPUT_PANEL,
@@ -131,7 +140,7 @@ def convert(
         ),
     ] = None,
     overwrite: Overwrite = False,
-) -> None:
+) -> Path:
     """Repair SWC files, change them, write them as SWC, CSV or Neuroglancer skeletons.
 
     What is wrong in a file is repaired and told: missing parents, rings, ids used twice, wrong
@@ -155,12 +164,10 @@ def convert(
     from neurorecon.commands.convert import ConvertRequest, To
     from neurorecon.commands.convert import convert as run
 
-    if to is not None and to not in set(To):
-        raise InputError(f"--to is {to!r}; give {', '.join(To)}")
     request = ConvertRequest(
         inputs=tuple(files),
         out=out,
-        to=None if to is None else To(to),
+        to=None if to is None else To(to.value),
         unit=None if swc_units is None else swc_units.value,
         voxel_size_zyx=voxel_size,
         z_step=z_step,
@@ -173,8 +180,10 @@ def convert(
         smooth=smooth,
         overwrite=overwrite,
     )
-    for path in run(request, note_line):
+    written = run(request, note_line)
+    for path in written:
         typer.echo(path)
+    return options_beside(written[0]) if len(written) == 1 else options_in(out, "convert")
 
 
 def _refuse_bad_numbers(name: str, given: float | tuple[float, ...] | None, any_sign: bool) -> None:

@@ -129,11 +129,21 @@ Workers = Annotated[
         rich_help_panel=COMPUTE_PANEL,
     ),
 ]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names of models for the shell, which adds those of files."""
+    from neurorecon.io.models import named_models
+
+    return [model.name for model in named_models() if model.name.startswith(incomplete)]
+
+
 ModelName = Annotated[
     str,
     typer.Option(
         "--model",
         metavar="NAME|FILE",
+        autocompletion=complete_model,
         help="A shipped model's name, or a .safetensors file that `train` wrote.",
         rich_help_panel=COMPUTE_PANEL,
     ),

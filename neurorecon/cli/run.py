@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurorecon.cli import trace_options as tracing
-from neurorecon.cli.config import CONFIG_TABLES, command_line, options_of
-from neurorecon.cli.console import note_line, warning_line
+from neurorecon.cli.config import CONFIG_TABLES
+from neurorecon.cli.console import note_line, warning_line, warnings_once
 from neurorecon.cli.options import (
     OUTPUT_PANEL,
     Channel,
@@ -31,6 +31,7 @@ from neurorecon.cli.options import (
     VoxelSize,
 )
 from neurorecon.cli.run_helpers import work_beside
+from neurorecon.cli.saving import command_line, options_of
 from neurorecon.cli.sources import make_folder
 from neurorecon.errors import InputError, NeuroreconError
 
@@ -129,7 +130,8 @@ def run(
         work_beside(helpers, stacks, out, {**settings, "run": options_of(ctx)})
 
     outcomes = []
-    for outcome in run_batch(jobs, steps.work, begin, command_line(), overwrite):
+    work = warnings_once()(steps.work)
+    for outcome in run_batch(jobs, work, begin, command_line(), overwrite):
         if outcome.state == "skipped" and outcome.job.record.stat().st_mtime >= started:
             outcome = replace(outcome, state="done")  # by a helper
         outcomes.append(outcome)
@@ -200,7 +202,7 @@ class _Steps:
         """Run a command; the paths that it prints."""
         printed = io.StringIO()
         with self._context(name, *arguments) as context, contextlib.redirect_stdout(printed):
-            context.command.invoke(context)
+            context.invoke(context.command.callback, **context.params)
         return [Path(line) for line in printed.getvalue().splitlines()]
 
     def _context(self, name: str, *arguments: object) -> Any:

@@ -26,6 +26,7 @@ from neurorecon.cli.options import (
     VoxelSize,
     Workers,
 )
+from neurorecon.cli.saving import options_beside
 from neurorecon.errors import InputError
 
 
@@ -145,7 +146,7 @@ def segment(
     dask: Dask = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
-) -> None:
+) -> Path | None:
     """Mark the neurites of a raw stack: every voxel gets a probability. Prints the file written."""
     batch = _parse_batch_size(batch_size)
     from neurorecon.commands.segment import SegmentRequest, default_target
@@ -178,8 +179,10 @@ def segment(
     )
     with cluster_of(dask, workers) as cluster:
         run(request, warning_line, voxel_progress, cluster)
-    if not to_stdout:
-        typer.echo(target)
+    if to_stdout:
+        return None
+    typer.echo(target)
+    return options_beside(target)
 
 
 def _parse_batch_size(text: str) -> int | None:

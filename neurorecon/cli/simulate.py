@@ -10,6 +10,7 @@ import typer
 
 from neurorecon.cli.console import note_line
 from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, Seed, SwcUnits
+from neurorecon.cli.saving import options_in
 
 IMAGE_PANEL = "Image"
 
@@ -85,7 +86,7 @@ def simulate(
         ),
     ] = 100_000_000,
     overwrite: Overwrite = False,
-) -> None:
+) -> Path:
     """Make labelled stacks from trees: images with their exact truth, to train and to test with.
 
     Writes NAME.tif, NAME_label.tif (255 inside the neuron) and NAME.swc (µm, in the frame of the
@@ -111,3 +112,4 @@ def simulate(
         note_line(f"{path} names no unit: read in {swc_units} (--swc-units)")
     for image in images:
         typer.echo(image)
+    return options_in(out, "simulate")

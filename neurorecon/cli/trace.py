@@ -25,6 +25,7 @@ from neurorecon.cli.options import (
     Workers,
 )
 from neurorecon.cli.points import parse_points
+from neurorecon.cli.saving import options_beside, options_in
 from neurorecon.cli.sources import make_folder, standard_input
 from neurorecon.cli.trace_options import (
     Accept,
@@ -87,7 +88,7 @@ def trace(
     dask: Dask = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
-) -> None:
+) -> Path:
     """Trace the neurons of a stack to SWC trees. Prints the files written.
 
     From a segmentation: `segment a.tif | trace --out a.swc`; from the raw stack in one command:
@@ -147,6 +148,8 @@ def trace(
                     one = _segmented(one, model, device, save_segmentation, cleanup, cluster)
                 for path in run(one, warning_line, note_line, cluster, finding):
                     typer.echo(path)
+    several = len(requests) > 1
+    return options_in(Path(out), "trace") if several else options_beside(requests[0].out)
 
 
 def _requests(
@@ -163,6 +166,8 @@ def _requests(
     into_folder = several or out.endswith("/") or target.is_dir()
     if into_folder:
         make_folder(target)
+    elif target.suffix.lower() != ".swc":
+        raise InputError(f"--out {out}: trees are SWC files; give a name in .swc, or a folder/")
     if several:
         for folder in filter(None, extras.values()):
             make_folder(folder)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neurorecon.cli.options import COMPUTE_PANEL, INPUT_PANEL, OUTPUT_PANEL
+from neurorecon.cli.options import COMPUTE_PANEL, INPUT_PANEL, OUTPUT_PANEL, complete_model
 
 TRACING_PANEL = "Tracing (lengths in µm, or in voxels where the voxel size is unknown)"
 PROOFREADING_PANEL = "Proofreading"
@@ -85,6 +85,7 @@ Model = Annotated[
     str,
     typer.Option(
         metavar="NAME|FILE",
+        autocompletion=complete_model,
         help="With --segment: a shipped model's name, or a file that `train` wrote.",
         rich_help_panel=COMPUTE_PANEL,
     ),

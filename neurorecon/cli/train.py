@@ -23,7 +23,9 @@ from neurorecon.cli.options import (
     Precision,
     PrecisionOption,
     Seed,
+    complete_model,
 )
+from neurorecon.cli.saving import options_beside
 
 VALIDATION_PANEL = "Validation"
 LEARNING_PANEL = "Learning"
@@ -59,6 +61,7 @@ def train(
         str,
         typer.Option(
             metavar="FILE|NAME|scratch",
+            autocompletion=complete_model,
             help="Where to start: a model of `train` or `distill`, a shipped model, or scratch.",
             rich_help_panel=INPUT_PANEL,
         ),
@@ -150,7 +153,7 @@ def train(
         ),
     ] = False,
     overwrite: Overwrite = False,
-) -> None:
+) -> Path | None:
     """Teach a model from stacks with traced trees or painted masks. Prints the file written.
 
     Figures (CSV and TensorBoard) and pictures of the run go to a folder beside the model, named
@@ -184,5 +187,7 @@ def train(
         overwrite=overwrite,
     )
     run(request, note_line, partial(step_progress, label="training"))
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes, the one that wrote it
-        typer.echo(out)
+    if os.environ.get("RANK", "0") != "0":  # of torchrun's processes, the first wrote it
+        return None
+    typer.echo(out)
+    return options_beside(out)

@@ -97,7 +97,7 @@ def convert(request: ConvertRequest, note: Say) -> list[Path]:
         write_precomputed(request.out, _neurons(request.inputs, made), request.overwrite)
         return [request.out]
     for target, tree in zip(targets, made, strict=True):
-        _write(target, tree, to, request.overwrite)
+        _write(target, tree, to, request.overwrite, note)
     return targets
 
 
@@ -247,9 +247,12 @@ def _refined(tree: _Tree, request: ConvertRequest, done: list[str]) -> _Tree:
     return replace(tree, trees=trees)
 
 
-def _write(target: Path, tree: _Tree, to: To, overwrite: bool) -> None:
+def _write(target: Path, tree: _Tree, to: To, overwrite: bool, note: Say) -> None:
     if to == To.csv:
         write_edge_table(target, tree.trees, tree.unit or "", overwrite)
+        lone = len(tree.trees.roots) - len(set(tree.trees.tree_of[tree.trees.edges[:, 0]]))
+        if lone:
+            note(f"{target}: {told(lone, 'tree')} of one node, so without an edge, left out")
         return
     write_swc(target, tree.trees, tree.grid, overwrite, says_unit=tree.unit is not None)
 

@@ -28,10 +28,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def write_toml(
     path: Path, tables: Mapping[str, Any], comment: str = "", overwrite: bool = False
 ) -> None:
-    """Write tables under a comment of one line; InputError as `atomic_output`."""
+    """Write tables under a comment; InputError as `atomic_output`."""
     import tomli_w
 
-    head = f"# {' '.join(comment.splitlines())}\n\n" if comment else ""
+    head = "".join(f"# {line}\n" for line in comment.splitlines()) + "\n" * bool(comment)
     text = (head + tomli_w.dumps(tables)).encode("utf-8", errors="replace")
     with atomic_output(path, overwrite) as temporary:
         temporary.write_bytes(text)

@@ -24,6 +24,8 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         ("neurorecon s", {"segment", "simulate"}),
         ("neurorecon trace --thr", {"--threshold"}),
         ("neurorecon run --conf", {"--config"}),
+        ("neurorecon segment --model de", {"default"}),
+        ("neurorecon convert --to p", {"precomputed"}),
     ],
 )
 def test_commands_and_options_are_completed(words, expected):

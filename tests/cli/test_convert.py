@@ -182,6 +182,13 @@ def test_a_table_of_edges(tmp_path):
     assert second["unit"] == "um"
 
 
+def test_a_tree_that_a_table_of_edges_cannot_hold_is_told(tmp_path):
+    (tmp_path / "in.swc").write_text(f"{Y_TREE}9 3 50 50 50 1 -1\n")
+    result = run(tmp_path / "in.swc", "--out", tmp_path / "a.csv")
+    assert result.exit_code == 0 and "a.csv: 1 tree of one node" in result.stderr
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 3
+
+
 @pytest.fixture
 def skeletons(tmp_path) -> Path:
     for name in ("17", "4003"):
@@ -252,7 +259,7 @@ def test_several_files_into_a_folder(tmp_path):
     ("options", "cure"),
     [
         (("--out", "a.foo"), "--to"),
-        (("--out", "a.swc", "--to", "obj"), "swc, csv, precomputed"),
+        (("--out", "a.swc", "--to", "obj"), "'swc', 'csv', 'precomputed'"),
         (("--out", "a.swc", "--mirror", "w"), "letters of axes"),
         (("--out", "a.swc", "--join", "0"), "above zero"),
         (("--out", "a.swc", "--resample", "nan"), "above zero"),

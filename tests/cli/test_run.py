@@ -180,3 +180,10 @@ def test_the_help_flows_and_names_the_tables():
     text = " ".join(CliRunner().invoke(app, ["run", "--help"]).stdout.split())
     assert "can stand in the tables [segment] and [trace] of a file" in text
     assert "NAME.html (a page to look at)" in text
+
+
+def test_what_all_steps_would_warn_of_is_said_once(tmp_path, out):
+    stacks = [write(tmp_path / name, NEURITE) for name in ("a.tif", "b.tif")]
+    result = run(*stacks, "--out", out)
+    assert result.exit_code == 0
+    assert result.stderr.count("voxel size unknown") == 2  # once for each stack

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,25 @@ def test_a_run_that_is_under_way_is_left_alone(
     assert _segment(stack, small_model, "b.tif").exit_code == 0
     assert [other.exit_code for other in others] == [2, 2]
     assert all("another process" in other.stderr for other in others)
+    assert not list(stack.parent.glob(".*"))
+
+
+def test_a_run_that_ended_while_this_one_began_is_not_done_again(
+    stack: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both had seen that there is no output; the other was done before this one had the lock."""
+    lock = command.locked
+
+    @contextmanager
+    def late(path: Path) -> Iterator[bool]:
+        stack.with_name("b.tif").write_bytes(b"of the other run")
+        with lock(path) as free:
+            yield free
+
+    monkeypatch.setattr(command, "locked", late)
+    result = _segment(stack, small_model, "b.tif")
+    assert result.exit_code == 2 and "add --overwrite" in result.stderr
+    assert stack.with_name("b.tif").read_bytes() == b"of the other run"
     assert not list(stack.parent.glob(".*"))
 
 

@@ -166,10 +166,11 @@ def test_written_trees_load_in_the_tools_of_the_field(tmp_path):
 def test_the_segmentation_is_never_replaced(tmp_path):
     source = segmentation(tmp_path / "a_seg.tif", tube((8, 10, 5), (8, 10, 40)))
     before = source.read_bytes()
-    for options in (("--out", source), ("--out", tmp_path / "a.swc", "--preview", source)):
+    preview = ("--out", tmp_path / "a.swc", "--preview", source)
+    for options, reason in (("--out", source), "in .swc"), (preview, "would be replaced"):
         result = run(source, *options, "--overwrite")
         assert (result.exit_code, source.read_bytes()) == (2, before)
-        assert "would be replaced" in result.stderr
+        assert reason in result.stderr
 
 
 def test_a_slash_at_the_end_means_a_directory(tmp_path):

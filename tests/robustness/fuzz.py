@@ -4,7 +4,8 @@
 
 With atheris installed, coverage guides the damage; without it, the mutators of the tests and bytes
 drawn at random do. A crash is any exception but the package's own, a call that takes over 10 s, or
-one that holds more than 1 GiB. The input that did it is written to fuzz_crash_READER. Linux only.
+one that holds more than 1 GiB. The input that did it is written to fuzz_crash_READER. Seconds are
+of the processor (with atheris, of the clock). Linux only.
 """
 
 from __future__ import annotations
@@ -131,9 +132,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def by_seed(fuzzer: Fuzzer, seconds: float, seed: int) -> None:
-    """Mutators of the tests until the time is over."""
-    rng, end = Random(seed), time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Mutators of the tests until as much time of the processor is over."""
+    rng, end = Random(seed), time.process_time() + seconds
+    while time.process_time() < end:
         path = fuzzer.draw(rng)
         try:
             fuzzer.try_path(path)

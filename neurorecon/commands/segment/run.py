@@ -236,6 +236,7 @@ def _working_folder(request: SegmentRequest, shared: bool) -> Iterator[Path]:
             raise InputError(
                 f"another process is writing {target}; wait for it, or choose another name"
             )
+        refuse_target(request)  # another run may have finished since it was first asked
         if not request.resume:
             fresh_folder(folder)
         try:
