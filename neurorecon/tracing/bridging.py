@@ -14,36 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.morphology import UNDEFINED, Morphology
-from neurorecon.tracing.candidates import Candidates
-from neurorecon.tracing.doubts import Verdicts, doubt_id
-from neurorecon.tracing.evidence import GapEvidence, GapPath
+from neurorecon.tracing.doubts import Verdicts
+from neurorecon.tracing.judging import Judged
 from neurorecon.tracing.result import Bridge, Doubt
 from neurorecon.tracing.rooting import rooted_at, tree_lengths
 
 _HONEST = 0.15  # score; below it more bridges were wrong than right in damaged gold trees
 _STEPPED = 0.22  # the same by way of a speck: there are more specks than ends to agree by chance
-_DARK = 0.6  # brightness of a gap that is as dark as what lies around
-_HALO = 0.5  # contrast up to which light may be the blur around two neurites that lie close by
 _RIVAL, _RIVAL_SIDE = 0.2, 0.25  # scores that join two pieces of the size of neurons; the second
 _FAR = 0.4  # ... where a tip leads to a side and the gap's length is worth less than this
+_SCRAP = 0.3  # score that joins what is shorter than the gap to it
 _NEURON = 0.15  # part of the length of all pieces that the smaller of two neurons has
 _WORTH = 0.05  # score from which a bridge that was not built is worth a look
 _PLAIN = 0.7  # score from which a bridge that was built is not
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Candidates with what the voxels say. All lists are as long as `candidates`.
-
-    brightness, length, score: (c,) as in `Bridge`. paths: the best paths. ids: of the doubts.
-    """
-
-    candidates: Candidates
-    brightness: NDArray[np.float64]
-    length: NDArray[np.float64]
-    score: NDArray[np.float64]
-    paths: list[NDArray[np.float64]]
-    ids: list[str]
 
 
 @dataclass(frozen=True)
@@ -60,46 +43,6 @@ class Bridging:
     judged: Judged
     made: list[int]
     open: list[int]
-
-
-def judged(morphology: Morphology, candidates: Candidates, evidence: GapEvidence) -> Judged:
-    """Look at the voxels of each gap. A bright gap counts as shorter than a dark one.
-
-    Of two candidates between the same ends the better one is kept.
-    """
-    seen = [_path(morphology, evidence, candidates.way(row)) for row in range(len(candidates))]
-    lit = np.array([path.contrast or 0.0 for path in seen])
-    told = np.array([path.contrast is not None for path in seen], bool)
-    brightness = np.where(told, _DARK + (1.0 - _DARK) * lit, 1.0)
-    bright = np.clip((lit - _HALO) / (1.0 - _HALO), 0.0, 1.0)
-    length = 1.0 - (1.0 - candidates.length) * (1.0 - bright)
-    score = length * candidates.direction * candidates.calibre * brightness
-    size = evidence.voxel_size_zyx
-    # Whichever node of an end they lead to: who refuses a bridge does not mean the next node.
-    end = np.where(candidates.far_tip >= 0, candidates.far_tip, candidates.node)
-    ids = [
-        doubt_id("bridge", *(morphology.point_zyx[[tip, other]] / size))
-        for tip, other in zip(candidates.tip, end, strict=True)
-    ]
-    order = np.argsort(-score, kind="stable")
-    _, first = np.unique(np.array(ids, str)[order], return_index=True)
-    kept = order[np.sort(first)]
-    return Judged(
-        candidates.take(kept),
-        brightness[kept],
-        length[kept],
-        score[kept],
-        [seen[row].point_zyx for row in kept],
-        [ids[row] for row in kept],
-    )
-
-
-def _path(morphology: Morphology, evidence: GapEvidence, way: list[int]) -> GapPath:
-    """The path from stone to stone."""
-    parts = [evidence.path(*morphology.point_zyx[list(ends)]) for ends in pairwise(way)]
-    line = np.concatenate([parts[0].point_zyx, *(part.point_zyx[1:] for part in parts[1:])])
-    contrast = [part.contrast for part in parts if part.contrast is not None]
-    return GapPath(line, float(np.mean(contrast)) if len(contrast) == len(parts) else None)
 
 
 def bridged(
@@ -150,7 +93,9 @@ def _chosen(
             shorter, longer = sorted((groups.length[one], groups.length[other]))
             rivals = shorter >= max(rival * longer, neuron)
             far = candidates.side[row] and judged.length[row] < _FAR
-            if rivals and score[row] < (_RIVAL_SIDE if far else _RIVAL):
+            scrap = shorter < candidates.gap[row]  # a wrong bridge adds more than a right one
+            needed = (_RIVAL_SIDE if far else _RIVAL) if rivals else _SCRAP if scrap else 0.0
+            if score[row] < needed:
                 left.append(row)
                 continue
             groups.join(one, other)

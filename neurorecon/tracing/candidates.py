@@ -2,9 +2,9 @@
 
 A bridge starts at a tip, because neurites that run side by side are two. It is judged by its length
 from surface to surface, by how well both ends point at each other (or one does, where two ends are
-hardly as near by chance), and by their calibres. Specks
-have no direction and are never joined for their own sake; one that lies on the way between two ends
-which agree may be what is left of the neurite there, and serves as a stepping stone.
+hardly as near by chance), and by their calibres. Specks have no direction and are never joined for
+their own sake; one that lies on the way from an end to another end, or to a side, may be what is
+left of the neurite there, and serves as a stepping stone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from neurorecon.morphology import Morphology
-from neurorecon.tracing.rooting import branch_ends, tree_lengths
+from neurorecon.tracing.ends import Ends, ends_of
 from neurorecon.tracing.strings import (
     Reached,
     Specks,
@@ -26,18 +26,11 @@ from neurorecon.tracing.strings import (
     worth_of,
 )
 
-# Parts below are smallest voxel sizes.
-_END = 8.0  # the end of a branch that tells its direction and calibre
-_SURE = 4.0  # an end at least as long tells its direction; a shorter one is half guessed
-_BEAD = 12.0  # a piece as short is a varicosity, as long across as along its neurite
-_CAP = 2.0  # nodes as near to a tip belong to it: their sides are not sides of the neurite
 _BESIDE = 0.5  # of a direction, where a varicosity lies beside an end and not by chance
 _TURNED = 0.5  # the same where one of two ends points at the other
 _HARDLY = 0.02  # of the ends of branches, had they been strewn at random, have another as near
-_GUESS = 0.6  # cosine of the angle by which an end without a direction is thought to be off
 _LEAST = 0.05  # score by geometry below which nothing can make a bridge honest
 _GRAZING = 0.25  # sine of the angle below which a tip runs along a neurite rather than into it
-_TANGENT_HOPS = 3
 
 
 @dataclass(frozen=True)
@@ -84,73 +77,6 @@ class Candidates:
         return Candidates(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-@dataclass(frozen=True)
-class Ends:
-    """What each node (n,) shows of the end that it belongs to.
-
-    tip: the tip that a node belongs to, -1 for none. at_tip: whether it shows no side.
-    direction: (n, 3) out of the tip for nodes at a tip, 0 elsewhere. sure: how far it is known.
-    tangent: (n, 3) along the branch. calibre: mean radius around.
-    bead: whether the whole piece is no longer than it may be thick.
-    """
-
-    direction: NDArray[np.float64]
-    sure: NDArray[np.float64]
-    tangent: NDArray[np.float64]
-    calibre: NDArray[np.float64]
-    tip: NDArray[np.int64]
-    at_tip: NDArray[np.bool_]
-    bead: NDArray[np.bool_]
-
-    def towards(
-        self, rows: NDArray[np.int64], vector: NDArray[np.float64], trust: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Cosine (c,) between each end's direction and a unit vector (c, 3), as far as known.
-
-        trust: (c,) how sure it is that what lies there is not there by chance.
-        """
-        cosine = (self.direction[rows] * vector).sum(axis=1)
-        guess = _GUESS + (1.0 - _GUESS) * trust
-        score: NDArray[np.float64] = np.clip(
-            self.sure[rows] * cosine + (1.0 - self.sure[rows]) * guess, 0.0, 1.0
-        )
-        return score
-
-
-def ends_of(morphology: Morphology, smallest: float) -> Ends:
-    """Directions and calibres of the ends of all branches. smallest: the smallest voxel size."""
-    n, point = len(morphology), morphology.point_zyx
-    direction, sure, tip = np.zeros((n, 3)), np.zeros(n), np.full(n, -1)
-    calibre = morphology.radius.copy()
-    tips = morphology.tips
-    tree = morphology.tree_of
-    long = np.minimum(tree_lengths(morphology, tree) / (_BEAD * smallest), 1.0)
-    for rows in branch_ends(morphology, tips, _END * smallest):
-        length = float(np.linalg.norm(point[rows[0]] - point[rows[-1]]))
-        # Between the halves' middles: the very end is the least certain point of a centreline.
-        half = len(rows) // 2
-        out = point[rows[: half + 1]].mean(axis=0) - point[rows[half:]].mean(axis=0)
-        near = rows[np.linalg.norm(point[rows] - point[rows[0]], axis=1) <= _CAP * smallest]
-        tip[near] = rows[0]
-        direction[near] = out / max(float(np.linalg.norm(out)), 1e-12)
-        sure[near] = min(length / (_SURE * smallest), 1.0) * long[tree[rows[0]]]
-        calibre[near] = morphology.radius[rows].mean()
-    bead = (long < 1.0)[tree]
-    return Ends(direction, sure, _tangents(morphology), calibre, tip, bead | (tip >= 0), bead)
-
-
-def _tangents(morphology: Morphology) -> NDArray[np.float64]:
-    """(n, 3) unit vector along the branch at each node, 0 at a lone node."""
-    ahead = np.arange(len(morphology))
-    for _ in range(_TANGENT_HOPS):
-        ahead = np.where(morphology.parent[ahead] >= 0, morphology.parent[ahead], ahead)
-    along = morphology.point_zyx[ahead] - morphology.point_zyx
-    tangent: NDArray[np.float64] = along / np.maximum(
-        np.linalg.norm(along, axis=1, keepdims=True), 1e-12
-    )
-    return tangent
-
-
 def find_candidates(
     morphology: Morphology, extent: NDArray[np.float64], max_gap: float, smallest: float
 ) -> Candidates:
@@ -168,7 +94,9 @@ def find_candidates(
     alone = distance_alone(morphology.point_zyx, np.flatnonzero(stone | (morphology.degree == 1)))
     direct = _direct(morphology, ends, tips, nodes, alone, max_gap)
     reaching = replace(morphology, radius=radius)
-    stepped = _stepped(reaching, ends, tips, np.flatnonzero(stone), alone, max_gap, smallest)
+    stones, sides = np.flatnonzero(stone), np.flatnonzero(~stone & ~ends.at_tip)
+    landings = _landings(reaching, ends, stones, sides, alone, max_gap)
+    stepped = _stepped(reaching, ends, tips, stones, landings, alone, max_gap, smallest)
     direct = replace(direct, stones=np.full((len(direct), stepped.stones.shape[1]), -1))
     every = Candidates(
         *(
@@ -217,11 +145,12 @@ def _stepped(
     ends: Ends,
     tips: NDArray[np.int64],
     stones: NDArray[np.int64],
+    landings: list[Reached],
     alone: NDArray[np.float64],
     max_gap: float,
     smallest: float,
 ) -> Candidates:
-    """Bridges from tip to tip by way of stones."""
+    """Bridges from tip to tip, or to a side where a stone is near one, by way of stones."""
     tip, stone = _near(morphology, tips, stones, max_gap)
     gap, across = _across(morphology, tip, stone)
     ahead = ends.towards(tip, across, trust_in(gap, alone[tip]))
@@ -229,7 +158,7 @@ def _stepped(
     parts = (part[near].tolist() for part in (tip, stone, gap, ahead))
     reached = [Reached(*each) for each in zip(*parts, strict=True)]
     specks = Specks(morphology.point_zyx, morphology.radius, stones, alone, smallest, max_gap)
-    strings = find_strings(specks, reached, morphology.tree_of)
+    strings = find_strings(specks, reached, landings, morphology.tree_of)
     between = np.full((len(strings), max((len(each.rows) - 2 for each in strings), default=1)), -1)
     for place, each in enumerate(strings):
         between[place, : len(each.rows) - 2] = each.rows[1:-1]
@@ -240,11 +169,32 @@ def _stepped(
         one,
         two,
         between,
-        np.zeros(len(strings), bool),
+        np.array([each.side for each in strings], bool),
         np.array([each.gap for each in strings]),
         np.array([each.length for each in strings]),
         np.array([each.direction for each in strings]),
     )
+
+
+def _landings(
+    morphology: Morphology,
+    ends: Ends,
+    stones: NDArray[np.int64],
+    sides: NDArray[np.int64],
+    alone: NDArray[np.float64],
+    max_gap: float,
+) -> list[Reached]:
+    """The nearest side of each piece to each stone, if that is not so near by chance."""
+    stone, node = _near(morphology, stones, sides, max_gap)
+    gap, across = _across(morphology, stone, node)
+    slope = np.linalg.norm(np.cross(ends.tangent[node], across), axis=1)
+    ahead = np.minimum(slope / _GRAZING, 1.0)
+    order = np.lexsort((gap, morphology.tree_of[node], stone))
+    order = order[(gap <= alone[stone])[order]]
+    pair = np.stack([stone, morphology.tree_of[node]], axis=1)[order]
+    first = order[np.diff(pair, axis=0, prepend=-1).any(axis=1)]
+    parts = (part[first].tolist() for part in (node, stone, gap, ahead))
+    return [Reached(*each) for each in zip(*parts, strict=True)]
 
 
 def _near(

@@ -16,6 +16,7 @@ from neurorecon.volume import LazyVoxels
 _MARGIN = 3  # voxels around the two ends in which the path may run
 _DARK_COST = 10.0  # of a step in the dark, against one in the light: detours stay short
 _ROUNDS = 4  # of smoothing, which remove the steps between voxels
+_SAMPLES = 2  # a voxel, of a straight line
 _BOX = 3  # voxels; one bright voxel of noise is no neurite
 
 
@@ -67,6 +68,21 @@ class GapEvidence:
         mean = float(missing.mean()) if len(missing) else 1.0
         inner = (voxels[1:-1] + low) * self.voxel_size_zyx
         return GapPath(_smooth(np.concatenate([straight[:1], inner, straight[2:]])), mean)
+
+    def dark_length(
+        self, start_zyx: NDArray[np.float64], end_zyx: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How much (c,) of straight lines between points (c, 3) is no neurite."""
+        line = end_zyx - start_zyx
+        steps = np.linalg.norm(line / self.voxel_size_zyx, axis=1).max(initial=0.0) * _SAMPLES
+        along = (np.arange(np.ceil(steps) + 1) + 0.5) / (np.ceil(steps) + 1)
+        point = start_zyx[:, None] + along[:, None] * line[:, None]
+        index = (point / self.voxel_size_zyx).reshape(-1, 3)
+        dark = (
+            probability_at(self.probability, index).reshape(len(line), len(along)) < self.threshold
+        )
+        length: NDArray[np.float64] = dark.mean(axis=1) * np.linalg.norm(line, axis=1)
+        return length
 
     def _contrast(
         self, box: tuple[slice, ...], ends: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Strings of specks that lead from one end to another: what is left of a faint neurite.
+"""Strings of specks that lead from one end to another, or to a side: what is left of a neurite.
 
 Where a neurite is beaded, a threshold leaves its varicosities. They lie on a line; specks of noise
 lie anywhere. So a string of specks between two ends is neurite if they follow each other more
@@ -24,13 +24,14 @@ _PROMISING = 0.2  # score below which a string is not followed on
 _SURELY = 4  # specks that follow an end are its neurite, though no other end comes
 _NEARER = 0.8  # parts of `alone` within which they do so; halves the chance for each of them
 _LONGEST = 20  # specks
+_SIDE = 0.6  # of a direction, where a string leads to a side: sides are everywhere
 
 
 @dataclass(frozen=True)
 class String:
-    """A way from one tip over specks to another tip, or to nowhere.
+    """A way from one tip over specks to another tip, to a side, or to nowhere.
 
-    rows: the tip, the specks, the other tip if there is one.
+    rows: the tip, the specks, the other end if there is one. side: whether that is no tip.
     gap: all that is missing, from surface to surface.
     length, direction: parts of the score, 0 to 1: of the worst gap; of the ends and all bends.
     """
@@ -39,16 +40,18 @@ class String:
     gap: float
     length: float
     direction: float
+    side: bool = False
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A tip and a speck that are near each other.
+    """An end and a speck that are near each other.
 
-    gap: from surface to surface. ahead: cosine of the angle between the tip and the speck.
+    end: a tip, or a node at the side of a neurite. gap: from surface to surface. ahead: how well
+        the end points at the speck, 0 to 1; for a tip the cosine of the angle between.
     """
 
-    tip: int
+    end: int
     speck: int
     gap: float
     ahead: float
@@ -134,17 +137,19 @@ def worth_of(
 
 
 def find_strings(
-    specks: Specks, reached: list[Reached], tree_of: NDArray[np.int64]
+    specks: Specks, tips: list[Reached], sides: list[Reached], tree_of: NDArray[np.int64]
 ) -> list[String]:
-    """The straightest strings between tips of different trees.
+    """The straightest strings from tips to tips and sides of other trees.
 
-    reached: all tips and specks that are near each other. tree_of: (n,) number of the tree.
+    tips: all tips and specks that are near each other. sides: specks, and the nearest side of each
+        tree around that is too near to be there by chance. tree_of: (n,) number of the tree.
     """
     at_tip: dict[int, list[Reached]] = defaultdict(list)
-    at_speck: dict[int, list[Reached]] = defaultdict(list)
-    for each in reached:
-        at_tip[each.tip].append(each)
-        at_speck[each.speck].append(each)
+    at_speck: dict[int, list[tuple[Reached, bool]]] = defaultdict(list)
+    for each in tips:
+        at_tip[each.end].append(each)
+    for each, side in [*((tip, False) for tip in tips), *((side, True) for side in sides)]:
+        at_speck[each.speck].append((each, side))
     hops = _hops(specks)
     found = []
     for tip, first in at_tip.items():
@@ -152,14 +157,14 @@ def find_strings(
         found += _loose(ways)
         for way in ways:
             last = way.rows[-1]
-            for end in at_speck[last]:
-                if end.tip < tip or tree_of[end.tip] == tree_of[tip]:
+            for goal, side in at_speck[last]:
+                if tree_of[goal.end] == tree_of[tip] or (goal.end < tip and not side):
                     continue
-                if len(way.rows) > 2 and end.gap > specks.alone[last]:
+                if len(way.rows) > 2 and goal.gap > specks.alone[last]:
                     continue
-                whole = _onward(specks, way, end.tip, end.gap)
-                direction = way.ahead * end.ahead * max(whole.bend, 0.0)
-                found.append(String(whole.rows, whole.gap, whole.length, direction))
+                whole = _onward(specks, way, goal.end, goal.gap)
+                direction = way.ahead * goal.ahead * max(whole.bend, 0.0) * (_SIDE if side else 1)
+                found.append(String(whole.rows, whole.gap, whole.length, direction, side))
     return found
 
 
@@ -194,7 +199,7 @@ def _onward(specks: Specks, way: _Way, row: int, gap: float) -> _Way:
     """A way with one more hop."""
     last = way.rows[-1]
     hop = specks.point[row] - specks.point[last]
-    alone = float(min(specks.alone[[last, row]]))
+    alone = float(min(specks.alone[[last, row]])) or float(specks.alone[last])  # 0 at a side
     length = float(worth_of(np.array(gap), np.array(alone), specks.max_gap))
     return _Way(
         (*way.rows, row),
@@ -214,10 +219,10 @@ def _ways(
     number = count()
     heap = []
     for each in first:
-        alone = float(min(specks.alone[[each.tip, each.speck]]))
+        alone = float(min(specks.alone[[each.end, each.speck]]))
         length = float(worth_of(np.array(each.gap), np.array(alone), specks.max_gap))
-        hop = specks.point[each.speck] - specks.point[each.tip]
-        way = _Way((each.tip, each.speck), each.gap, length, hop, each.ahead, 1.0, each.gap / alone)
+        hop = specks.point[each.speck] - specks.point[each.end]
+        way = _Way((each.end, each.speck), each.gap, length, hop, each.ahead, 1.0, each.gap / alone)
         heap.append((-way.promise, next(number), way))
     heapq.heapify(heap)
     done: set[tuple[int, ...]] = set()

@@ -15,7 +15,6 @@ from neurorecon.tracing.bridging import (
     bridge_doubts,
     bridge_records,
     bridged,
-    judged,
 )
 from neurorecon.tracing.candidates import find_candidates
 from neurorecon.tracing.config import TraceConfig
@@ -23,6 +22,7 @@ from neurorecon.tracing.crossings import parted
 from neurorecon.tracing.doubts import Verdicts, ranked
 from neurorecon.tracing.evidence import GapEvidence
 from neurorecon.tracing.foreground import Probability
+from neurorecon.tracing.judging import judged
 from neurorecon.tracing.loops import opened
 from neurorecon.tracing.network import Network
 from neurorecon.tracing.neurons import Neurons, find_neurons

@@ -200,3 +200,43 @@ def test_beads_that_follow_an_end_are_its_neurite_where_specks_are_rare():
     (beaded,) = trace_volume(stack, Grid()).neurons
     assert 84 < beaded.point_zyx[:, 2].max() < 88
     assert beaded.length == pytest.approx(80, abs=4)
+
+
+def beside_a_trunk(*tubes, others=30):
+    """A trunk and what leads to it, among lines far away; the trunk is along x at z = 10, y = 12."""
+    return among_others(polyline((10, 12, 5), (10, 12, 145)), *tubes, others=others)
+
+
+def test_a_gap_behind_a_fork_is_as_long_as_it_is_dark():
+    """What is left of a twig sticks out of its trunk, too little for a branch, and has no tip."""
+    stub, twig = polyline((10, 12, 70), (10, 15.5, 70)), polyline((10, 26, 70), (10, 60, 70))
+    (to_stub,) = trace_volume(beside_a_trunk(twig, stub), Grid()).bridges
+    (to_side,) = trace_volume(beside_a_trunk(twig), Grid()).bridges
+    assert to_side.gap - to_stub.gap == pytest.approx(3.0, abs=1.0)
+    assert to_stub.score > to_side.score + 0.2
+
+
+def test_specks_lead_to_a_side_too():
+    """12 voxels are too far for a bridge, but not with a bead on the way."""
+    twig, bead = polyline((10, 27, 70), (10, 60, 70)), polyline((10, 19, 70), (10, 21, 70))
+    apart = trace_volume(beside_a_trunk(twig, others=20), Grid(), TraceConfig(max_gap=10.0))
+    assert apart.bridge_count == 0
+    beaded = beside_a_trunk(twig, bead, others=20)
+    result = trace_volume(beaded, Grid(), TraceConfig(max_gap=10.0))
+    assert result.bridge_count == 1
+    assert (np.abs(result.neurons[0].point_zyx - (10, 20, 70)).max(axis=1) < 2).any()
+    aside = beside_a_trunk(twig, polyline((10, 19, 82), (10, 21, 82)), others=20)
+    assert trace_volume(aside, Grid(), TraceConfig(max_gap=10.0)).bridge_count == 0
+
+
+def test_a_scrap_needs_better_evidence_than_what_is_longer_than_its_gap():
+    """A bent way to 6 voxels of something would add more that is wrong than it could add right."""
+    trunk = polyline((10, 12, 5), (10, 12, 60))
+
+    def found(length):
+        beyond = polyline((10, 20, 68), (10, 20 + length, 68 + length))
+        return trace_volume(drawn(joined(trunk, beyond), (20, 60, 110)), Grid())
+
+    assert found(30).bridge_count == 1
+    assert found(30).bridges[0].score < 0.3
+    assert found(6).bridge_count == 0
