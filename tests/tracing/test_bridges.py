@@ -203,7 +203,7 @@ def test_beads_that_follow_an_end_are_its_neurite_where_specks_are_rare():
 
 
 def beside_a_trunk(*tubes, others=30):
-    """A trunk and what leads to it, among lines far away; the trunk is along x at z = 10, y = 12."""
+    """A trunk along x at z = 10, y = 12, and what leads to it, among lines far away."""
     return among_others(polyline((10, 12, 5), (10, 12, 145)), *tubes, others=others)
 
 
