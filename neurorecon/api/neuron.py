@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -83,7 +83,8 @@ class Neuron(Morphology):
 
         unit: None: `attrs["unit"]`, or else voxels.
 
-        Raises InputError for a missing column, parent or type, and for an id used twice.
+        Raises InputError for a missing column, parent or type, for an id used twice, for rings,
+        and for numbers that are not finite.
         """
         if missing := [name for name in _COLUMNS if name not in table]:
             raise InputError(f"the table has no column {', '.join(missing)}; rename its columns")
@@ -97,13 +98,18 @@ class Neuron(Morphology):
             raise InputError(
                 f"parent {lost[0]} is not in the table; give its row, or -1 for a root"
             )
-        return cls(
-            table[["z", "y", "x"]].to_numpy(np.float64),
-            table["radius"].to_numpy(np.float64),
-            np.array([row.get(each, -1) for each in parents], np.int64),
-            table["type"].to_numpy(np.int64),
-            unit or table.attrs.get("unit", "voxel"),
-        )
+        unit = unit or table.attrs.get("unit", "voxel")
+        if unit not in get_args(Unit):
+            raise InputError(f"the unit is {unit!r}; give one of {', '.join(get_args(Unit))}")
+        values = table[["z", "y", "x", "radius"]].to_numpy(np.float64)
+        if not np.isfinite(values).all():
+            raise InputError("the table has coordinates or radii that are no finite numbers")
+        parent = np.array([row.get(each, -1) for each in parents], np.int64)
+        kind = table["type"].to_numpy(np.int64)
+        neuron = cls(values[:, :3], values[:, 3], parent, kind, unit)
+        if len(neuron.parent_first) < len(neuron):
+            raise InputError("parents in the table form a ring; give each tree a root, parent -1")
+        return neuron
 
     def to_navis(self, name: str | None = None) -> TreeNeuron:
         """A navis.TreeNeuron with the same nodes and, where it is µm, the unit."""

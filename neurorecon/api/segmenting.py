@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from neurorecon.api.stacks import (
     VoxelSize,
     array_folder,
+    check_choice,
     check_number,
     triple,
-    warn,
+    warn_of,
     write_array,
 )
 from neurorecon.commands.segment import Progress, SegmentRequest
 from neurorecon.commands.segment import segment as run
 from neurorecon.io.stack import read_volume
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def segment(
@@ -29,8 +33,8 @@ def segment(
     voxel_size_um: float | VoxelSize | None = None,
     model: str | Path = "default",
     invert: bool = False,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     batch_size: int | None = None,
     overlap: float = 0.25,
     tta: bool = False,
@@ -51,7 +55,9 @@ def segment(
 
     Raises InputError for what cannot be segmented, NeuroreconError where the work fails.
     """
-    check_number("batch_size", batch_size, 1)
+    check_choice("device", device, get_args(Device))
+    check_choice("precision", precision, get_args(Precision))
+    check_number("batch_size", batch_size, 1, whole=True)
     check_number("overlap", overlap, 0, 0.9)
     with array_folder() as folder:
         request = SegmentRequest(
@@ -64,13 +70,13 @@ def segment(
             roi=None,
             device=device,
             precision=precision,
-            batch_size=batch_size,
+            batch_size=None if batch_size is None else int(batch_size),
             overlap=overlap,
             overwrite=False,
             tta=tta,
             resumable=False,
         )
-        run(request, warn, _told(on_progress))
+        run(request, warn_of(folder), _told(on_progress))
         return read_volume(folder / "probability.tif", allow_uniform=True).array
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import numbers
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,21 +78,42 @@ def array_folder() -> Iterator[Path]:
         try:
             yield folder
         except NeuroreconError as error:
-            message = str(error)
-            for path in folder.iterdir():
-                message = message.replace(str(path), f"the {path.stem}")
-            raise type(error)(message) from None
+            raise type(error)(_without_names(folder, str(error))) from None
 
 
-def warn(message: str) -> None:
-    """Log a warning; not that arrays without a voxel size are worked on in voxels: that is said."""
-    if not message.startswith("voxel size unknown"):
-        Log.warning(message)
+def warn_of(folder: Path) -> Callable[[str], None]:
+    """What logs the warnings about arrays in a folder, without the names of its files.
+
+    Not that arrays without a voxel size are worked on in voxels: the caller knows.
+    """
+
+    def warn(message: str) -> None:
+        if not message.startswith("voxel size unknown"):
+            Log.warning(_without_names(folder, message))
+
+    return warn
 
 
-def check_number(name: str, value: float | None, least: float, most: float = math.inf) -> None:
-    """Raise InputError for a number that is given and lies outside of what it may be."""
-    if value is None or least <= value <= most:
+def _without_names(folder: Path, message: str) -> str:
+    for path in folder.iterdir():
+        message = message.replace(str(path), f"the {path.stem}")
+    return message
+
+
+def check_number(
+    name: str, value: object, least: float, most: float = math.inf, whole: bool = False
+) -> None:
+    """Raise InputError for a number that is given and is not what it may be."""
+    if value is None:
+        return
+    kind = numbers.Integral if whole else numbers.Real
+    if isinstance(value, kind) and not isinstance(value, bool) and least <= float(value) <= most:
         return
     allowed = f"from {least:g}" + f" to {most:g}" * math.isfinite(most)
-    raise InputError(f"{name} is {value!r}; give a number {allowed}")
+    raise InputError(f"{name} is {value!r}; give a {'whole ' * whole}number {allowed}")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise InputError for a value that is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; give one of {', '.join(choices)}")

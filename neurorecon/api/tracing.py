@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from neurorecon.api.neuron import Neuron
@@ -12,9 +13,10 @@ from neurorecon.api.stacks import (
     Log,
     VoxelSize,
     array_folder,
+    check_choice,
     check_number,
     triple,
-    warn,
+    warn_of,
     write_array,
 )
 from neurorecon.commands.trace import TraceRequest
@@ -58,6 +60,8 @@ def trace(
     Raises InputError for what cannot be traced, NeuroreconError where nothing is found.
     """
     _check(values, somas)
+    if any(np.shape(root) != (3,) for root in roots):
+        raise InputError(f"roots is {roots!r}; give voxel indices (z, y, x), three for each")
     check_number("threshold", threshold, 0, 1)
     for name, length in (
         ("max_gap", max_gap),
@@ -84,13 +88,11 @@ def trace(
             roots_zyx=tuple(roots),
             image=None if image is None else write_array(folder / "image.tif", image),
         )
-        return [Neuron.read(path) for path in run(request, warn, Log.info)]
+        return [Neuron.read(path) for path in run(request, warn_of(folder), Log.info)]
 
 
 def _check(values: str, somas: str | int) -> None:
-    kinds = get_args(Values)
-    if values not in kinds:
-        raise InputError(f"values is {values!r}; give one of {', '.join(kinds)}")
+    check_choice("values", values, get_args(Values))
     if isinstance(somas, str) and somas != "auto":
         raise InputError(f"somas is {somas!r}; give 'auto' or a whole number from 1")
-    check_number("somas", None if isinstance(somas, str) else somas, 1)
+    check_number("somas", None if isinstance(somas, str) else somas, 1, whole=True)

@@ -16,11 +16,12 @@ import typer
 from typer.core import TyperCommand
 
 from neurorecon.cli.options import OUTPUT_PANEL
-from neurorecon.cli.saving import command_line, key_of, options_of, save_options
+from neurorecon.cli.saving import check_target, command_line, key_of, options_of, save_beside
 from neurorecon.errors import InputError
 
 CONFIG_PATH = "neurorecon.config"  # of a context's `meta`: the file that was given
 CONFIG_TABLES = "neurorecon.config_tables"  # its options, by command and parameter
+STEP_TABLES = "neurorecon.step_tables"  # the options of the commands that this one calls
 RECORD_TABLE = "made"  # what a saved file tells about its run; no options
 _NOT_IN_FILES = {"config", "save-options", "help"}
 
@@ -41,21 +42,20 @@ class ConfiguredCommand(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and then write its options.
 
-        Where that was asked for; else where the command returns, as `saving` names it.
+        Where that was asked for; else beside the files that the command returns.
         """
         target: Path | None = ctx.meta.get(_SAVE_PATH)
+        overwrite = ctx.params.get("overwrite")
         if target is not None:
-            from neurorecon.io.atomic import refuse_existing
-
-            refuse_existing(target, bool(ctx.params.get("overwrite")))
+            check_target(target, overwrite)
         result = super().invoke(ctx)
-        if target is None and result is not None:
-            save_options(result, ctx)
-        if target is not None:
+        if target is None:
+            save_beside(result or (), ctx)
+        else:
             from neurorecon.io.tomlfile import write_toml
 
-            tables = {ctx.info_name: options_of(ctx)}
-            write_toml(target, tables, command_line(), bool(ctx.params.get("overwrite")))
+            tables = {ctx.info_name: options_of(ctx), **ctx.meta.get(STEP_TABLES, {})}
+            write_toml(target, tables, command_line(), bool(overwrite))
         return result
 
 
@@ -177,7 +177,7 @@ def _sample(
             "--save-options",
             metavar="FILE.toml",
             help="Write all options of this run here, as --config takes them.",
-            show_default="NAME.options.toml beside the output",
+            show_default="FILE.options.toml beside each output",
             rich_help_panel=OUTPUT_PANEL,
             callback=_keep_path,
             expose_value=False,

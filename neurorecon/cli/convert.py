@@ -11,7 +11,6 @@ import typer
 
 from neurorecon.cli.console import note_line
 from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, SwcUnits
-from neurorecon.cli.saving import options_beside, options_in
 from neurorecon.errors import InputError
 
 PLACE_PANEL = "Place (in this order)"
@@ -140,7 +139,7 @@ def convert(
         ),
     ] = None,
     overwrite: Overwrite = False,
-) -> Path:
+) -> list[Path]:
     """Repair SWC files, change them, write them as SWC, CSV or Neuroglancer skeletons.
 
     What is wrong in a file is repaired and told: missing parents, rings, ids used twice, wrong
@@ -183,7 +182,7 @@ def convert(
     written = run(request, note_line)
     for path in written:
         typer.echo(path)
-    return options_beside(written[0]) if len(written) == 1 else options_in(out, "convert")
+    return written
 
 
 def _refuse_bad_numbers(name: str, given: float | tuple[float, ...] | None, any_sign: bool) -> None:

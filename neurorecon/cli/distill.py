@@ -24,7 +24,6 @@ from neurorecon.cli.options import (
     PrecisionOption,
     Seed,
 )
-from neurorecon.cli.saving import options_beside
 
 
 class Transfer(Enum):
@@ -124,7 +123,7 @@ def distill(
     precision: PrecisionOption = Precision.auto,
     seed: Seed = 0,
     overwrite: Overwrite = False,
-) -> Path:
+) -> list[Path]:
     """Start a student from a 2D transformer trained on natural images. Prints the file written."""
     from neurorecon.commands.distill import DistillRequest
     from neurorecon.commands.distill import distill as run
@@ -154,7 +153,7 @@ def distill(
     )
     run(request, note_line, partial(step_progress, label="distilling"))
     typer.echo(out)
-    return options_beside(out)
+    return [out]
 
 
 def _expand(pattern: Path) -> list[Path]:

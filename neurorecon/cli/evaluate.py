@@ -15,7 +15,6 @@ from neurorecon.cli import evaluate_options as options
 from neurorecon.cli.console import case_progress, warning_line
 from neurorecon.cli.evaluate_report import check_report, write_page
 from neurorecon.cli.options import Channel, Dataset, Overwrite, SwcUnits, VoxelSize
-from neurorecon.cli.saving import options_beside
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def evaluate(
     details: options.Details = False,
     as_json: options.AsJson = False,
     as_csv: options.AsCsv = False,
-) -> Path | None:
+) -> list[Path]:
     """Score trees, masks or probabilities against a gold standard.
 
     Trees: length F1, ESA, DSA, PDS, forks, tips, run length, DIADEM and more.
@@ -80,7 +79,7 @@ def evaluate(
     check_report(report, image, sources if isinstance(sources, tuple) else None, overwrite)
     if not isinstance(sources, tuple):
         _evaluate_many(sources, baseline, config, sort, output, details)
-        return None
+        return []
     for name, value in (("--baseline", baseline), ("--sort", sort)):
         if value is not None:
             raise InputError(f"{name} is for many cases; give two folders, patterns or a CSV")
@@ -88,7 +87,7 @@ def evaluate(
     if report is not None:
         write_page(report, evaluation, sources, image, config, overwrite)
     _print_one(evaluation, *sources, config, output, details)
-    return options_beside(report) if report is not None else None
+    return [report] if report is not None else []
 
 
 def _sources(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurorecon.cli import trace_options as tracing
-from neurorecon.cli.config import CONFIG_TABLES
+from neurorecon.cli.config import CONFIG_TABLES, STEP_TABLES
 from neurorecon.cli.console import note_line, warning_line, warnings_once
 from neurorecon.cli.options import (
     OUTPUT_PANEL,
@@ -31,7 +31,7 @@ from neurorecon.cli.options import (
     VoxelSize,
 )
 from neurorecon.cli.run_helpers import work_beside
-from neurorecon.cli.saving import command_line, options_of
+from neurorecon.cli.saving import PER_FILE, command_line, options_of, without
 from neurorecon.cli.sources import make_folder
 from neurorecon.errors import InputError, NeuroreconError
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from neurorecon.commands.run import Job, Outcome
 
 # Of each file; they are no options of the whole run.
-_PER_FILE = {"out", "image", "preview", "report", "doubts", "save-segmentation", "segment"}
+_NO_STEP = {"segment", "napari"}  # what a step cannot do within a run
 _RUN_ONLY = {"out", "overwrite", "at_once"}
 _RECORDED = ("segment", "trace")
 
@@ -112,6 +112,7 @@ def run(
     names = name_jobs(stacks)
     steps = _Steps(ctx)
     settings = {name: steps.options(name, stacks[0]) for name in _RECORDED}
+    ctx.meta[STEP_TABLES] = settings
     weights = content_hash(find_model(str(settings["segment"]["model"])))
     make_folder(out)
     if not os.access(out, os.W_OK | os.X_OK):
@@ -196,7 +197,9 @@ class _Steps:
             found = options_of(context)
         if name == "segment" and not found["invert"] and self.ctx.params["invert"] is None:
             del found["invert"]  # told from the values of each stack
-        return {option: value for option, value in found.items() if option not in _PER_FILE}
+        return {
+            option: value for option, value in found.items() if option not in PER_FILE | _NO_STEP
+        }
 
     def _call(self, name: str, *arguments: object) -> list[Path]:
         """Run a command; the paths that it prints."""
@@ -210,7 +213,7 @@ class _Steps:
         given = [*self._given(command), *map(str, arguments)]
         tables: Mapping[str, Any] = self.ctx.meta.get(CONFIG_TABLES, {})
         return command.make_context(
-            name, given, parent=self.ctx.parent, default_map=dict(tables.get(name, {}))
+            name, given, parent=self.ctx.parent, default_map=without(tables.get(name, {}), _NO_STEP)
         )
 
     def _given(self, command: Any) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorecon.cli.console import note_line
+from neurorecon.cli.saving import TYPED, command_line
 
 _PASSED_ON = ("[", "neurorecon: warning:")  # what begins, and what is to be known about it
 
@@ -31,7 +32,8 @@ def work_beside(
     from neurorecon.io.tomlfile import write_toml
 
     share = max((os.cpu_count() or 1) // count, 1)
-    environment = {"OMP_NUM_THREADS": str(share), **os.environ}
+    typed = command_line().partition(": ")[2]
+    environment = {"OMP_NUM_THREADS": str(share), **os.environ, TYPED: typed}
     with tempfile.TemporaryDirectory(prefix="neurorecon-") as folder:
         config = Path(folder, "options.toml")
         write_toml(config, tables, "options of a run, for its helpers", overwrite=False)

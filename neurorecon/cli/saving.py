@@ -1,24 +1,25 @@
-"""The options of a run, written beside its output: NAME.options.toml, which --config takes.
-
-Outputs that share a name share the file, with a table for each command: a.tif by `segment` and
-a.swc by `trace` give [segment] and [trace] in a.options.toml, as `run` writes it.
-"""
+"""The options of a run, beside each file that it wrote: FILE.options.toml, which --config takes."""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from neurorecon.cli.console import note_line
-from neurorecon.errors import InputError
+from neurorecon.cli.console import note_line, warning_line
+from neurorecon.errors import InputError, NeuroreconError
 
-_NOT_SAVED = {"config", "save-options", "help", "overwrite"}
-_OURS = "# neurorecon "  # how a file begins that this module wrote
+# Names of single files, and --resume, would be wrong for the next run.
+PER_FILE = {"out", "image", "preview", "report", "doubts", "save-segmentation"}
+_NOT_SAVED = {"config", "save-options", "help", "overwrite", "resume"}
+_OURS = re.compile(rb"# neurorecon \S+: neurorecon ")  # how a file begins that was written here
 _ENDING = ".options.toml"
-_FEW_PARTS = {".swc", ".csv", ".safetensors", ".html", ".htm", ".png"}  # a.b.swc is the tree of a.b
+TYPED = "NEURORECON_TYPED"  # environment of helpers: the command line of the run that they help
 
 
 def options_of(context: Any) -> dict[str, Any]:
@@ -37,56 +38,63 @@ def key_of(option: Any) -> str:
 
 
 def command_line() -> str:
-    """What was typed, for a comment."""
+    """What was typed, for a comment: one line of characters that TOML allows there."""
     from neurorecon import __version__
 
-    return f"neurorecon {__version__}: {shlex.join(['neurorecon', *sys.argv[1:]])}"
+    typed = os.environ.get(TYPED) or shlex.join(["neurorecon", *sys.argv[1:]])
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in typed)
+    return f"neurorecon {__version__}: {shown}"
 
 
-def options_beside(output: Path) -> Path:
-    """Where the options of a run belong: beside its output, a file or a folder that is one."""
-    from neurorecon.io.stack import stack_stem
+def check_target(path: Path, replace: bool | None) -> None:
+    """Raise InputError where options cannot be written to a file that the user names.
 
-    name = output.stem if output.suffix in _FEW_PARTS else stack_stem(output)
-    return output.parent / f"{name}{_ENDING}"
+    replace: whether a file that is there may be replaced; None: the command has no such option.
+    """
+    from neurorecon.io.atomic import refuse_existing
+
+    if path.suffix.lower() != ".toml":
+        raise InputError(f"--save-options {path}: give a name in .toml")
+    if replace is None and path.exists():
+        raise InputError(f"{path} exists; choose another name")
+    refuse_existing(path, bool(replace))
 
 
-def options_in(folder: Path, command: str) -> Path:
-    """Where they belong if the output is several files in a folder."""
-    return folder / f"{command}{_ENDING}"
+def save_beside(outputs: Iterable[Path], context: Any) -> None:
+    """Write the options of a command that has ended beside each of its outputs.
 
-
-def save_options(path: Path, context: Any) -> None:
-    """Write the options of a command that has ended.
-
-    Tables of other commands stay. A file of that name that is the user's own is left alone.
+    The outputs are complete, so that what goes wrong here is told and no more. A file of that name
+    that is the user's own is left alone.
     """
     from neurorecon.io.tomlfile import write_toml
 
-    before = _tables_before(path)
-    if before is None:
-        note_line(f"{path} is a file of your own; the options of this run are not written")
-        return
-    tables, lines = before
-    name = context.info_name
-    kept = [line for line in lines if f": neurorecon {name} " not in f"{line} "]
-    comment = "\n".join([*kept, command_line()])
-    write_toml(path, {**tables, name: options_of(context)}, comment, overwrite=True)
+    found = options_of(context)
+    tables = {context.info_name: {key: found[key] for key in found if key not in PER_FILE}}
+    for output in outputs:
+        path = output.with_name(f"{output.name}{_ENDING}")
+        if os.path.lexists(path) and not _is_ours(path):
+            note_line(f"{path} is not of neurorecon; the options of this run are not written")
+            continue
+        try:
+            write_toml(path, tables, command_line(), overwrite=True)
+        except (NeuroreconError, OSError) as error:
+            warning_line(f"{output} is complete, but not its options: {error}")
 
 
-def _tables_before(path: Path) -> tuple[dict[str, Any], list[str]] | None:
-    """What other commands wrote there, and the lines above it; None for the user's own file."""
-    from neurorecon.io.tomlfile import read_toml
-
-    if not path.exists():
-        return {}, []
+def _is_ours(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
-        tables = read_toml(path)
-    except InputError:
-        return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    head = [line.removeprefix("# ") for line in lines if line.startswith(_OURS)]
-    return (tables, head) if head and lines[0].startswith(_OURS) else None
+        with path.open("rb") as file:
+            return _OURS.match(file.read(200)) is not None
+    except OSError:
+        return False
+
+
+def without(table: Mapping[str, Any], others: set[str]) -> dict[str, Any]:
+    """A command's options by parameter, without those that name single files, and others."""
+    left_out = {name.replace("-", "_") for name in PER_FILE | others}
+    return {name: value for name, value in table.items() if name not in left_out}
 
 
 def _plain(value: Any) -> Any:

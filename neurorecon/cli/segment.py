@@ -26,7 +26,6 @@ from neurorecon.cli.options import (
     VoxelSize,
     Workers,
 )
-from neurorecon.cli.saving import options_beside
 from neurorecon.errors import InputError
 
 
@@ -146,7 +145,7 @@ def segment(
     dask: Dask = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
-) -> Path | None:
+) -> list[Path]:
     """Mark the neurites of a raw stack: every voxel gets a probability. Prints the file written."""
     batch = _parse_batch_size(batch_size)
     from neurorecon.commands.segment import SegmentRequest, default_target
@@ -180,9 +179,9 @@ def segment(
     with cluster_of(dask, workers) as cluster:
         run(request, warning_line, voxel_progress, cluster)
     if to_stdout:
-        return None
+        return []
     typer.echo(target)
-    return options_beside(target)
+    return [target]
 
 
 def _parse_batch_size(text: str) -> int | None:

@@ -10,7 +10,6 @@ import typer
 
 from neurorecon.cli.console import note_line
 from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, Seed, SwcUnits
-from neurorecon.cli.saving import options_in
 
 IMAGE_PANEL = "Image"
 
@@ -86,7 +85,7 @@ def simulate(
         ),
     ] = 100_000_000,
     overwrite: Overwrite = False,
-) -> Path:
+) -> list[Path]:
     """Make labelled stacks from trees: images with their exact truth, to train and to test with.
 
     Writes NAME.tif, NAME_label.tif (255 inside the neuron) and NAME.swc (µm, in the frame of the
@@ -110,6 +109,8 @@ def simulate(
     images = command.simulate(request)
     for path in filter(command.unit_is_assumed, request.swc):
         note_line(f"{path} names no unit: read in {swc_units} (--swc-units)")
+    written = []
     for image in images:
         typer.echo(image)
-    return options_in(out, "simulate")
+        written.append(image)
+    return written

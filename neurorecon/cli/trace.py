@@ -25,7 +25,6 @@ from neurorecon.cli.options import (
     Workers,
 )
 from neurorecon.cli.points import parse_points
-from neurorecon.cli.saving import options_beside, options_in
 from neurorecon.cli.sources import make_folder, standard_input
 from neurorecon.cli.trace_options import (
     Accept,
@@ -88,13 +87,13 @@ def trace(
     dask: Dask = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
-) -> Path:
+) -> list[Path]:
     """Trace the neurons of a stack to SWC trees. Prints the files written.
 
     From a segmentation: `segment a.tif | trace --out a.swc`; from the raw stack in one command:
     `trace a.tif --segment --out a.swc`.
     """
-    if out == "-":
+    if out in ("-", ""):
         raise InputError("a tree is written to a file; give its name, --out neuron.swc")
     _refuse_contradictions(segment, image, input_kind, save_segmentation)
     sources: list[Path | BinaryIO] = [stack] if stack and str(stack) != "-" else standard_input()
@@ -148,8 +147,7 @@ def trace(
                     one = _segmented(one, model, device, save_segmentation, cleanup, cluster)
                 for path in run(one, warning_line, note_line, cluster, finding):
                     typer.echo(path)
-    several = len(requests) > 1
-    return options_in(Path(out), "trace") if several else options_beside(requests[0].out)
+    return [one.out for one in requests]
 
 
 def _requests(

@@ -25,7 +25,6 @@ from neurorecon.cli.options import (
     Seed,
     complete_model,
 )
-from neurorecon.cli.saving import options_beside
 
 VALIDATION_PANEL = "Validation"
 LEARNING_PANEL = "Learning"
@@ -153,7 +152,7 @@ def train(
         ),
     ] = False,
     overwrite: Overwrite = False,
-) -> Path | None:
+) -> list[Path]:
     """Teach a model from stacks with traced trees or painted masks. Prints the file written.
 
     Figures (CSV and TensorBoard) and pictures of the run go to a folder beside the model, named
@@ -188,6 +187,6 @@ def train(
     )
     run(request, note_line, partial(step_progress, label="training"))
     if os.environ.get("RANK", "0") != "0":  # of torchrun's processes, the first wrote it
-        return None
+        return []
     typer.echo(out)
-    return options_beside(out)
+    return [out]

@@ -10,7 +10,6 @@ import typer
 from neurorecon.cli.evaluate_options import SwcOrigin, SwcOriginChoice, SwcUnits
 from neurorecon.cli.options import OUTPUT_PANEL, Channel, Dataset, Overwrite, VoxelSize
 from neurorecon.cli.options import SwcUnits as SwcUnitsChoice
-from neurorecon.cli.saving import options_beside
 from neurorecon.errors import InputError
 
 
@@ -48,7 +47,7 @@ def view(
     swc_units: SwcUnits = SwcUnitsChoice.voxel,
     swc_origin: SwcOrigin = SwcOriginChoice.recording,
     overwrite: Overwrite = False,
-) -> Path | None:
+) -> list[Path]:
     """Show a stack with trees over it: a picture and a page, or napari. Prints the files written.
 
     The page is one file that any browser opens without a network.
@@ -87,4 +86,4 @@ def view(
         from neurorecon.napari_plugin.viewer import show
 
         show(scene)
-    return options_beside(outputs[0]) if outputs else None
+    return list(outputs[:1])

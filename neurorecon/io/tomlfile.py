@@ -14,7 +14,7 @@ from neurorecon.io.atomic import atomic_output
 def read_toml(path: Path) -> dict[str, Any]:
     """The content; InputError for a file that cannot be read or is no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows marks files
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
     except IsADirectoryError as error:

@@ -187,3 +187,26 @@ def test_what_all_steps_would_warn_of_is_said_once(tmp_path, out):
     result = run(*stacks, "--out", out)
     assert result.exit_code == 0
     assert result.stderr.count("voxel size unknown") == 2  # once for each stack
+
+
+def test_a_file_in_the_place_of_the_record_is_not_replaced(tmp_path, out):
+    stack = write(tmp_path / "a.tif", NEURITE)
+    out.mkdir()
+    (out / "a.options.toml").write_text("# my own notes\n[trace]\nthreshold = 0.37\n")
+    result = run(stack, "--out", out)
+    assert result.exit_code == 1 and "was not written by" in result.stderr
+    assert "my own notes" in (out / "a.options.toml").read_text()
+
+
+def test_saved_options_hold_those_of_the_steps(tmp_path, out):
+    stack = write(tmp_path / "a.tif", NEURITE)
+    config, saved = tmp_path / "c.toml", tmp_path / "saved.toml"
+    config.write_text("[segment]\ntta = true\n[trace]\npreview = 'x.png'\n[view]\nnapari = true\n")
+    given = ("--config", config, "--save-options", saved)
+    assert run(stack, "--out", out, "--voxel-size", 1, 1, 1, *given).exit_code == 0
+    assert not (tmp_path / "x.png").exists()
+    tables = tomllib.loads(saved.read_text())
+    assert tables["segment"]["tta"] is True and tables["run"]["voxel-size"] == [1, 1, 1]
+    assert run(stack, "--out", tmp_path / "again", "--config", saved).exit_code == 0
+    record = (tmp_path / "again" / "a.options.toml").read_text()
+    assert tomllib.loads(record)["segment"]["tta"] is True

@@ -33,7 +33,7 @@ def test_swc_becomes_a_stack_with_its_label_and_tree(fork, tmp_path):
     result = run(fork, "--out", out, "--voxel-size", 0.8, 0.5, 0.4)
     assert result.exit_code == 0, result.output
     assert result.stdout.split() == [str(out / "fork.tif")]
-    names = {"fork.tif", "fork_label.tif", "fork.swc", "simulate.options.toml"}
+    names = {"fork.tif", "fork_label.tif", "fork.swc", "fork.tif.options.toml"}
     assert {path.name for path in out.iterdir()} == names
 
     image = read_volume(out / "fork.tif")
@@ -76,7 +76,7 @@ def test_random_trees_repeat_with_the_seed(tmp_path):
         result = run("--out", out, "--count", 2, "--seed", seed, "--voxel-size", 2, 0.8, 0.8)
         assert result.exit_code == 0, result.output
         assert len(result.stdout.splitlines()) == 2
-        return {path.name: path.read_bytes() for path in sorted(out.glob("random*"))}
+        return {path.name: path.read_bytes() for path in sorted(out.glob("*[0-9l].*"))}
 
     first, second, other = files("a", 1), files("b", 1), files("c", 2)
     assert first == second

@@ -282,7 +282,7 @@ def test_several_stacks_put_each_kind_of_output_into_its_folder(tmp_path):
     done = run("--out", tmp_path / "swc", *options, stdin=f"{one}\n{other}\n")
     assert done.exit_code == 0, done.stderr
     for kind in ("swc", *kinds.values()):
-        names = sorted(path.name for path in (tmp_path / kind).glob("?.*"))
+        names = sorted(path.name for path in (tmp_path / kind).glob(f"?.{kind}"))
         assert names == [f"a.{kind}", f"b.{kind}"]
     refused = run("--out", tmp_path / "t", "--root", 1, 2, 3, stdin=f"{one}\n{other}\n")
     assert refused.exit_code == 2 and "one by one" in refused.stderr

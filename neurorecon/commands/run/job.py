@@ -104,6 +104,8 @@ class Job:
         """Files in the way that no run wrote, or that were changed since one did."""
         made = record.get("made", {})
         there = [path for ending in _ENDINGS if (path := self.output(ending)).exists()]
+        if not made and self.record.exists():
+            return [self.record, *there]
         if made and not made.get("finished"):
             return []  # a run that was cut off was about to tell what it had written
         known = made.get("outputs", {})
