@@ -23,7 +23,6 @@ from neurorecon.commands.segment import Progress, SegmentRequest
 from neurorecon.commands.segment import segment as run
 from neurorecon.io.stack import read_volume
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -33,7 +32,7 @@ def segment(
     voxel_size_um: float | VoxelSize | None = None,
     model: str | Path = "default",
     invert: bool = False,
-    device: Device = "auto",
+    device: str = "auto",
     precision: Precision = "auto",
     batch_size: int | None = None,
     overlap: float = 0.25,
@@ -46,6 +45,7 @@ def segment(
     voxel_size_um: along z, y and x, or one number for all.
     model: a shipped model's name, or a file that `train` wrote.
     invert: neurites are dark on a bright background.
+    device: auto, cpu, cuda, mps, or cuda:0,cuda:1 (several GPUs share the work).
     batch_size: windows at once; None: chosen by device. overlap: least share of a window that its
         neighbour covers too.
     tta: average over the mirror images of every window.
@@ -55,7 +55,6 @@ def segment(
 
     Raises InputError for what cannot be segmented, NeuroreconError where the work fails.
     """
-    check_choice("device", device, get_args(Device))
     check_choice("precision", precision, get_args(Precision))
     check_number("batch_size", batch_size, 1, whole=True)
     check_number("overlap", overlap, 0, 0.9)

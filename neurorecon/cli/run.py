@@ -38,8 +38,7 @@ from neurorecon.errors import InputError, NeuroreconError
 if TYPE_CHECKING:
     from neurorecon.commands.run import Job, Outcome
 
-# Of each file; they are no options of the whole run.
-_NO_STEP = {"segment", "napari"}  # what a step cannot do within a run
+_NO_STEP = {"segment", "napari"}  # switches of commands that make no sense within a run
 _RUN_ONLY = {"out", "overwrite", "at_once"}
 _RECORDED = ("segment", "trace")
 
