@@ -6,21 +6,24 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from neurorecon import __version__
 from neurorecon.distributed.cluster import Cluster, Say
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
-_CONNECT_S = 10.0
+_Started = TypeVar("_Started", "Client", "LocalCluster")
+
+_STARTS = 3
+_CONNECT_S = 30.0  # as Dask has it: a head node may be busy
 _CLOSE_S = 5.0
 # How long a worker process that died may take to start again, on a machine that is busy.
 _RESTART = "600s"
@@ -96,16 +99,29 @@ def _local(workers: int) -> Iterator[Client]:
     }
     with dask.config.set(settings):
         with _no_interrupts():
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=int(_MEMORY_SHARE * memory / workers),
-                dashboard_address=":0",  # any free port, so that two runs can share a machine
-                silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
+            cluster = _started(
+                lambda: LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=int(_MEMORY_SHARE * memory / workers),
+                    dashboard_address=":0",  # any free port, so that two runs can share a machine
+                    silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
+                )
             )
         with cluster, Client(cluster, timeout=_CONNECT_S) as client:
             yield client
+
+
+def _started(start: Callable[[], _Started]) -> _Started:
+    """What `start` makes, tried again where the machine stood still.
+
+    Dask gives its thread ten seconds to begin, and fails an assertion when they are over.
+    """
+    for _ in range(_STARTS - 1):
+        with suppress(AssertionError):
+            return start()
+    return start()
 
 
 @contextmanager
@@ -134,10 +150,12 @@ def _connected(address: str) -> Iterator[Client]:
     if by_file and not Path(address).is_file():
         raise InputError(f"there is no scheduler file {address}; is the scheduler running?")
     try:
-        client = Client(
-            **{"scheduler_file" if by_file else "address": address},
-            timeout=_CONNECT_S,
-            set_as_default=False,
+        client = _started(
+            lambda: Client(
+                **{"scheduler_file" if by_file else "address": address},
+                timeout=_CONNECT_S,
+                set_as_default=False,
+            )
         )
     except Exception as error:  # where another service answers, Dask fails in any way
         raise InputError(

@@ -17,7 +17,7 @@ def piped(*arguments, stdin: bytes, cwd: Path):
         input=stdin,
         capture_output=True,
         cwd=cwd,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

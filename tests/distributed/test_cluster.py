@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 
 from neurorecon.distributed import Cluster, Where, open_cluster, opening
 from neurorecon.errors import InputError, NeuroreconError
@@ -115,6 +115,23 @@ def test_workers_of_another_version_are_refused(two: Cluster, monkeypatch) -> No
         open_cluster(Where(address), print),
     ):
         pass
+
+
+def test_a_machine_that_stood_still_is_asked_again(two: Cluster, monkeypatch) -> None:
+    """Dask fails an assertion where its thread did not begin within ten seconds."""
+    address = two._client.scheduler.address
+    slow = [True, True]
+    real = distributed.Client
+
+    def client(**options: object) -> distributed.Client:
+        if slow:
+            slow.pop()
+            raise AssertionError
+        return real(**options)
+
+    monkeypatch.setattr(distributed, "Client", client)
+    with open_cluster(Where(address), print) as same:
+        assert dict(same.each(squared, [2]))[2][0] == 4
 
 
 def test_without_dask_the_extra_is_named(monkeypatch) -> None:

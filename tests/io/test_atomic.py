@@ -142,7 +142,7 @@ cli.main()
         if process.stdout.readline() != "ready\n":
             pytest.fail(f"the command did not start: {process.communicate()[1]}")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=300)
     assert process.returncode == exit_code
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
