@@ -5,8 +5,8 @@
 
 `run` works through the queue (learning rates first, then seeds) and appends each finished run to
 `benchmarks/ablation_runs.jsonl`; started again, it goes on after the last finished one, so the
-queue may span days. `--minutes` ends it in time; `--row` (repeatable) runs the part of the queue
-that concerns these rows, so that several processes can share it. `table` prints Markdown.
+queue may span days. Several processes with one `--cache` share it. `--minutes` ends it in time;
+`--row` (repeatable) runs the part of the queue that concerns these rows. `table` prints Markdown.
 
 DATA_DIR holds `<family>/<stack>/stack.tif` with `gold.swc` (and `gold_tree.swc` where the gold's
 pieces were joined: drawn for labels and masks), and `unlabelled/*.tif`.
@@ -15,11 +15,13 @@ pieces were joined: drawn for labels and masks), and `unlabelled/*.tif`.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +44,7 @@ from ablation_scores import best_threshold, probability, score_mask, score_tree
 
 from neurorecon.commands.train import load_labelled_stack
 from neurorecon.config import LabelConfig, LossConfig, TrainConfig
+from neurorecon.io.lock import locked
 from neurorecon.io.pairs import Pair
 from neurorecon.model.runtime import Compute, choose_device, choose_precision, prepared_cpu
 from neurorecon.training.labels import NEURITE
@@ -62,22 +65,41 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     end = time.monotonic() + 60 * arguments.minutes
     bench = Bench(arguments)
-    while time.monotonic() < end and (run := _next(read_runs(), arguments.row)) is not None:
-        result = bench.run(run)
-        with RUNS.open("a") as file:
-            file.write(json.dumps(result) + "\n")
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    while time.monotonic() < end:
+        with _claimed(arguments.cache, arguments.row) as run:
+            if run is None:
+                return
+            result = bench.run(run)
+            with RUNS.open("a") as file:
+                file.write(json.dumps(result) + "\n")
         print(run, result.get("validation_dice"), result["train_s"], flush=True)
 
 
-def _next(done: list[dict[str, Any]], rows: list[str]) -> Run | None:
-    """The first run of the queue, of these rows if any are named, that is not done."""
-    finished = {Run(*(run[field.name] for field in fields(Run))) for run in done}
+@contextmanager
+def _claimed(cache: Path, rows: list[str]) -> Iterator[Run | None]:
+    """The first run of the queue that is not done and that no other process is at."""
+    for run in _left(read_runs(), rows):
+        name = hashlib.sha256(repr(run).encode()).hexdigest()[:16]
+        with locked(cache / f"{name}.lock") as free:
+            if free and run not in _finished(read_runs()):
+                yield run
+                return
+    yield None
+
+
+def _left(done: list[dict[str, Any]], rows: list[str]) -> Iterator[Run]:
+    """What is not done of the queue, of these rows if any are named."""
+    finished = _finished(done)
     for stage in stages(done):
         with suppress(NotYetError):
             for run in stage:
                 if run not in finished and (not rows or run.row in rows):
-                    return run
-    return None
+                    yield run
+
+
+def _finished(done: list[dict[str, Any]]) -> set[Run]:
+    return {Run(*(run[field.name] for field in fields(Run))) for run in done}
 
 
 def read_runs() -> list[dict[str, Any]]:

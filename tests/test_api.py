@@ -135,6 +135,12 @@ def test_stacks_are_scored_as_masks():
         (lambda: nr.trace(SPECK, values="bright"), "probability, mask, raw"),
         (lambda: nr.trace(SPECK, image=SPECK[1:]), "^the image has .* the segmentation"),
         (lambda: nr.evaluate(FORKED, FORKED, tolerance=-1), "tolerance"),
+        (lambda: nr.evaluate([FORKED, SPECK], FORKED), "neurons holds a ndarray"),
+        (lambda: nr.evaluate(SPECK, [SPECK[0], FORKED]), "neurons holds a ndarray"),
+        (lambda: nr.trace(SPECK, roots=[(0, 0, 99)]), r"\(0, 0, 99\) .* shape"),
+        (lambda: nr.trace(SPECK * 2.0, values="probability"), "or give values raw"),
+        (lambda: nr.segment(SPECK, device="cuda:99"), "^device cuda:99"),
+        (lambda: nr.trace(SPECK, image=SPECK[1:]), "as image$"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_its_cure(call, found):

@@ -68,12 +68,14 @@ def evaluate(
 
 
 def _neurons(given: object) -> list[Morphology] | None:
-    """The neurons, None for an array."""
+    """The neurons, None for an array; InputError for a list that mixes them."""
     if isinstance(given, Morphology):
         return [given]
-    if isinstance(given, list | tuple) and given and isinstance(given[0], Morphology):
-        return list(given)
-    return None
+    if not isinstance(given, list | tuple) or not any(isinstance(one, Morphology) for one in given):
+        return None
+    if other := [one for one in given if not isinstance(one, Morphology)]:
+        raise InputError(f"a list of neurons holds a {type(other[0]).__name__}; give neurons only")
+    return list(given)
 
 
 def _known_size(neurons: Sequence[Morphology]) -> VoxelSize | None:

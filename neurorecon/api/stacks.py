@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import numbers
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from neurorecon.io.address import in_dataset
 from neurorecon.io.stack import read_volume
 
 VoxelSize = tuple[float, float, float]
+_OPTION = re.compile(r"--([a-z][a-z-]*)(?: Z Y X)?")
+# What Python calls otherwise.
+_ARGUMENTS = {"voxel-size": "voxel_size_um", "input": "values", "no-invert": "invert=False"}
 Log = logging.getLogger("neurorecon")
 
 
@@ -36,7 +40,8 @@ def read_stack(
 
     Raises InputError for what is no such stack, with what to do about it.
     """
-    volume = read_volume(in_dataset(Path(path), dataset), channel=channel, allow_uniform=True)
+    with _told_in_python():
+        volume = read_volume(in_dataset(Path(path), dataset), channel=channel, allow_uniform=True)
     return volume.array, volume.grid.voxel_size_zyx if volume.grid.unit == "um" else None
 
 
@@ -72,32 +77,39 @@ def write_array(path: Path, array: ArrayLike) -> Path:
 
 @contextmanager
 def array_folder() -> Iterator[Path]:
-    """A temporary folder for arrays; errors call its files "the stack", after their names."""
+    """A temporary folder for arrays; errors are told as `in_python` has them."""
     with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
         folder = Path(name)
-        try:
+        with _told_in_python(folder):
             yield folder
-        except NeuroreconError as error:
-            raise type(error)(_without_names(folder, str(error))) from None
+
+
+@contextmanager
+def _told_in_python(folder: Path | None = None) -> Iterator[None]:
+    try:
+        yield
+    except NeuroreconError as error:
+        raise type(error)(in_python(str(error), folder)) from None
 
 
 def warn_of(folder: Path) -> Callable[[str], None]:
-    """What logs the warnings about arrays in a folder, without the names of its files.
+    """What logs the warnings about arrays in a folder, as `in_python` has them.
 
     Not that arrays without a voxel size are worked on in voxels: the caller knows.
     """
 
     def warn(message: str) -> None:
         if not message.startswith("voxel size unknown"):
-            Log.warning(_without_names(folder, message))
+            Log.warning(in_python(message, folder))
 
     return warn
 
 
-def _without_names(folder: Path, message: str) -> str:
-    for path in folder.iterdir():
+def in_python(message: str, folder: Path | None) -> str:
+    """A command's message with arguments for options, and "the stack" for its file there."""
+    for path in folder.iterdir() if folder else ():
         message = message.replace(str(path), f"the {path.stem}")
-    return message
+    return _OPTION.sub(lambda found: _ARGUMENTS.get(found[1], found[1].replace("-", "_")), message)
 
 
 def check_number(

@@ -60,8 +60,7 @@ def trace(
     Raises InputError for what cannot be traced, NeuroreconError where nothing is found.
     """
     _check(values, somas)
-    if any(np.shape(root) != (3,) for root in roots):
-        raise InputError(f"roots is {roots!r}; give voxel indices (z, y, x), three for each")
+    _check_roots(roots, np.shape(segmentation))
     check_number("threshold", threshold, 0, 1)
     for name, length in (
         ("max_gap", max_gap),
@@ -89,6 +88,18 @@ def trace(
             image=None if image is None else write_array(folder / "image.tif", image),
         )
         return [Neuron.read(path) for path in run(request, warn_of(folder), Log.info)]
+
+
+def _check_roots(roots: Sequence[tuple[float, float, float]], shape_zyx: tuple[int, ...]) -> None:
+    if any(np.shape(root) != (3,) for root in roots):
+        raise InputError(f"roots is {roots!r}; give voxel indices (z, y, x), three for each")
+    for root in roots if len(shape_zyx) == 3 else ():
+        inside = [-0.5 <= at <= size - 0.5 for at, size in zip(root, shape_zyx, strict=True)]
+        if not all(inside):
+            raise InputError(
+                f"the root {root!r} lies outside the stack, whose shape is {shape_zyx}; give voxel "
+                "indices (z, y, x)"
+            )
 
 
 def _check(values: str, somas: str | int) -> None:

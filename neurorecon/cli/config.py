@@ -69,6 +69,9 @@ def read_config(path: Path, commands: Mapping[str, Any]) -> Tables:
     from neurorecon.io.tomlfile import read_toml
 
     content = read_toml(path)
+    for name in commands:
+        if not isinstance(content.get(name, {}), dict):
+            raise InputError(f"{path}: {name} is a command; write [{name}] above its options")
     options = {name: _options(command) for name, command in commands.items()}
     tables: Tables = {name: {} for name in commands}
     shared = {key: value for key, value in content.items() if not isinstance(value, dict)}
@@ -148,6 +151,8 @@ _SAVE_PATH = "neurorecon.save_options"
 def _use_config(ctx: typer.Context, path: Path | None) -> None:
     if path is None or ctx.resilient_parsing or ctx.parent is None:
         return
+    if path == Path():
+        raise InputError("--config names no file; give a TOML file, or leave it out")
     tables = read_config(path, ctx.parent.command.commands)  # type: ignore[attr-defined]
     ctx.default_map = tables[str(ctx.info_name)]
     ctx.meta[CONFIG_PATH], ctx.meta[CONFIG_TABLES] = path, tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -26,13 +27,12 @@ def standard_input() -> list[Path | BinaryIO]:
         raise InputError(
             "standard input is empty: the command before the pipe failed; see its message"
         )
-    try:
-        lines = content.decode().splitlines()
-    except UnicodeDecodeError as error:
+    if b"\0" in content:  # in no path, and in any stack
         raise InputError(
             "standard input is neither a TIFF nor a list of paths; pipe `neurorecon segment` in"
-        ) from error
-    return [Path(line.strip()) for line in lines if line.strip()]
+        )
+    lines = (line.strip() for line in content.splitlines())
+    return [Path(os.fsdecode(line)) for line in lines if line]
 
 
 def make_folder(folder: Path) -> None:

@@ -162,6 +162,10 @@ def _requests(
     target = Path(out)
     several = len(sources) > 1
     into_folder = several or out.endswith("/") or target.is_dir()
+    if into_folder and not all(isinstance(source, Path) for source in sources):
+        raise InputError(
+            f"--out {out} is a folder; name the tree of standard input, {target / 'NAME.swc'}"
+        )
     if into_folder:
         make_folder(target)
     elif target.suffix.lower() != ".swc":

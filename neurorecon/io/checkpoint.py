@@ -52,6 +52,7 @@ def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
+        _refuse_name(path)
         path.open("rb").close()  # safetensors takes a file that may not be read for a missing one
         with safe_open(path, framework="pt") as file:
             yield file
@@ -59,6 +60,15 @@ def _opened(path: Path) -> Iterator[Any]:
         raise InputError(
             f"{path}: not a readable .safetensors checkpoint ({error}); "
             "give a file that `neurorecon train` or `distill` wrote"
+        ) from error
+
+
+def _refuse_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{path}: safetensors opens no name that is not UTF-8; rename it"
         ) from error
 
 

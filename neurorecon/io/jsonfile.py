@@ -16,4 +16,5 @@ def write_json(path: Path, record: dict[str, Any], overwrite: bool = False) -> N
     """
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_output(path, overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # A name that is not UTF-8 has the escape that JSON has for it, too.
+        temporary.write_bytes((text + "\n").encode("utf-8", errors="backslashreplace"))

@@ -14,6 +14,11 @@ _BACKGROUND, _TEXT, _GRID = "#11151d", "#c9d1d9", "#2b3340"
 _INCHES = (8.0, 3.6)
 
 
+def legible(name: str) -> str:
+    """A name that can be drawn: `?` for what is not UTF-8 of a file's name."""
+    return name.encode("utf-8", errors="replace").decode("utf-8")
+
+
 def chart_svg(chart: Chart) -> bytes:
     """The chart as an SVG file; equal charts give equal bytes.
 
@@ -24,7 +29,7 @@ def chart_svg(chart: Chart) -> bytes:
     axes = figure.add_subplot(facecolor=_BACKGROUND)
     for place, curve in enumerate(chart.curves):
         width = 1.5 * (len(chart.curves) - place)  # the first is widest, so that equal ones show
-        axes.plot(curve.x, curve.y, color=curve.colour, label=curve.name, linewidth=width)
+        axes.plot(curve.x, curve.y, color=curve.colour, label=legible(curve.name), linewidth=width)
     axes.set_xlabel(chart.x_label, color=_TEXT, parse_math=False)
     axes.set_ylabel(chart.y_label, color=_TEXT, parse_math=False)
     axes.tick_params(colors=_TEXT)

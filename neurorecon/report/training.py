@@ -10,6 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from neurorecon.report.charts import legible
+
 _SMOOTHED = 25  # steps in the running mean that is drawn over the raw curve
 _NEURITE = 1  # in labels
 _TRUTH, _FOUND, _BOTH = (0.2, 0.5, 1.0), (1.0, 0.35, 0.2), (1.0, 1.0, 1.0)
@@ -67,7 +69,7 @@ def draw_prediction(
     compared[truth & marked] = _BOTH
     figure = Figure(figsize=(16, 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(name)
+    figure.suptitle(legible(name), parse_math=False)
     pictures = (
         ("stack", np.clip(image.max(0), 0, 1.5), "gray"),
         ("label", truth, "gray"),

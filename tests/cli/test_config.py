@@ -78,6 +78,8 @@ def test_switches_points_and_names_reach_the_command(stack, config, tmp_path):
         ("[trace]\nroot = 5", "root", "[...]"),
         ("[trace]\nvoxel-size = [1, 2]", "voxel-size", "3 values"),
         ("[trace]\nmodel = {a = 1}", "model", "quotes"),
+        ("[[trace]]\nthreshold = 0.3", "trace", "[trace]"),
+        ("trace = 3", "trace", "[trace]"),
         ("[trace\n", "line 1", "TOML"),
         ("threshold", "TOML", "option = value"),
     ],
@@ -95,6 +97,12 @@ def test_a_file_that_is_not_there(stack, tmp_path):
         result = run("info", stack, "--config", path)
         assert result.exit_code == 2
         assert str(path) in result.stderr
+
+
+def test_an_empty_name_is_no_file(stack):
+    result = run("info", stack, "--config", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--config names no file" in result.stderr
 
 
 def test_saved_options_say_all_and_can_be_given_again(stack, tmp_path):

@@ -1,6 +1,9 @@
 """`neurorecon run`: many stacks, what is done again and what is not, what becomes of failures."""
 
 import csv
+import os
+import subprocess
+import sys
 import tomllib
 
 import numpy as np
@@ -33,6 +36,16 @@ def rows(folder):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
+
+
+def test_a_name_that_is_not_utf_8_is_known_again(tmp_path, out):
+    stack = write(tmp_path / "a.tif", NEURITE).rename(tmp_path / os.fsdecode(b"m\xf6.tif"))
+    for state in ("done", "skipped"):
+        command = [sys.executable, "-m", "neurorecon", "run", stack, "--out", out]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (0, os.fsencode(out / stack.stem) + b".swc\n")
+        with (out / "summary.csv").open(newline="", errors="replace") as file:
+            assert [row["state"] for row in csv.DictReader(file)] == [state]
 
 
 def test_many_stacks_one_after_the_other(tmp_path, out):

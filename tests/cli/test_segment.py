@@ -152,6 +152,8 @@ def test_an_existing_output_is_refused_before_the_work(
         (["--channel", "3"], "channel"),
         (["--voxel-size", "0", "1", "1"], "voxel"),
         (["--out", "no/such/folder/a.tif"], "mkdir"),
+        (["--out", "a.swc"], "give a name in .tif or .zarr"),
+        (["--out", "a"], "give a name in .tif or .zarr"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_line_with_the_cure(
@@ -165,6 +167,16 @@ def test_wrong_arguments_are_refused_in_a_line_with_the_cure(
     assert result.exit_code == 2
     assert cure in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "a_seg.tif").exists()
+
+
+def test_a_model_whose_name_is_not_utf_8_is_to_be_renamed(
+    tmp_path: Path, small_model: Path, write_stack: WriteStack
+) -> None:
+    model = tmp_path / os.fsdecode(b"m\xf6del.safetensors")
+    model.write_bytes(small_model.read_bytes())
+    result = _segment(write_stack(tmp_path / "a.tif"), model)
+    assert result.exit_code == 2
+    assert "rename it" in _line(result)
 
 
 def test_a_pickle_is_no_model(tmp_path: Path, write_stack: WriteStack) -> None:

@@ -1,6 +1,7 @@
 """`neurorecon trace` behind other commands: paths and bytes on standard input."""
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,21 @@ def test_several_paths_on_a_pipe_go_into_a_directory(tmp_path):
     expected = [tmp_path / "trees" / name for name in ("a.swc", "a_2.swc", "b.swc")]
     assert result.stdout.splitlines() == [str(path) for path in expected]
     assert all(path.is_file() for path in expected)
+
+
+def test_a_folder_for_bytes_on_a_pipe_is_refused_and_not_made(tmp_path):
+    stack = segmentation(tmp_path / "a_seg.tif", LONG)
+    done = piped("--out", "trees/", stdin=stack.read_bytes(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"trees/NAME.swc" in done.stderr
+    assert list(tmp_path.iterdir()) == [stack]
+
+
+def test_a_path_that_is_not_utf_8_on_a_pipe(tmp_path):
+    name = os.fsdecode(b"m\xfcller_seg.tif")
+    stack = segmentation(tmp_path / "a_seg.tif", LONG).rename(tmp_path / name)
+    done = piped("--out", "a.swc", stdin=os.fsencode(stack) + b"\n", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"a.swc\n"), done.stderr
 
 
 def test_several_stacks_of_one_name_are_refused_before_the_work(tmp_path):

@@ -1,12 +1,13 @@
 """A real cluster of two worker processes: what survives, and what is said."""
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 from neurorecon.distributed import Cluster, Where, open_cluster, opening
 from neurorecon.errors import InputError, NeuroreconError
@@ -121,9 +122,10 @@ def test_a_machine_that_stood_still_is_asked_again(two: Cluster, monkeypatch) ->
     """Dask fails an assertion where its thread did not begin within ten seconds."""
     address = two._client.scheduler.address
     slow = [True, True]
+    distributed = sys.modules["distributed"]
     real = distributed.Client
 
-    def client(**options: object) -> distributed.Client:
+    def client(**options: object):
         if slow:
             slow.pop()
             raise AssertionError
@@ -135,7 +137,7 @@ def test_a_machine_that_stood_still_is_asked_again(two: Cluster, monkeypatch) ->
 
 
 def test_without_dask_the_extra_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with (
         pytest.raises(InputError, match=r"neurorecon\[dask\]"),
         open_cluster(Where(workers=2), print),

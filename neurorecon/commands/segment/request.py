@@ -62,6 +62,9 @@ class SegmentRequest:
         return isinstance(self.target, Path) and self.target.suffix == ".zarr"
 
 
+_TIFF = (".tif", ".tiff")
+
+
 def default_target(stack: Path) -> Path:
     """`<stack>_seg.tif` beside the stack, or in the current directory if that is read-only."""
     return default_folder(stack) / f"{stack_stem(stack)}_seg.tif"
@@ -79,6 +82,10 @@ def refuse_target(request: SegmentRequest) -> None:
         raise InputError(f"{target} is the stack itself; choose another name for the output")
     refuse = refuse_existing_store if request.writes_zarr else refuse_existing
     refuse(target, request.overwrite)
+    if not request.writes_zarr and target.suffix.lower() not in _TIFF:
+        raise InputError(
+            f"--out {target}: a segmentation is a TIFF or an OME-Zarr; give a name in .tif or .zarr"
+        )
     unfinished = Unfinished.has_begun(unfinished_folder(target))
     if request.resumable and unfinished and not (request.resume or request.overwrite):
         raise InputError(
