@@ -109,7 +109,7 @@ class Runner:
 
 def _text(path: str) -> str:
     file = Path(path)
-    return file.read_text(errors="replace") if file.is_file() else ""
+    return os.fsdecode(file.read_bytes()) if file.is_file() else ""
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Full disks, places that cannot be written, odd names, two runs at once: clear, nothing lost."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -94,8 +95,11 @@ def test_no_permission_to_read(
     record("no permission", f"{arguments[0]}, {file}", 1)
 
 
+NOT_UTF_8 = os.fsdecode(b"m\xf6")
+
+
 @pytest.mark.parametrize(
-    "name", ["two words", "Zell-Äste µ", "神経", "a'b\"c", "-dash", "%s $HOME"]
+    "name", ["two words", "Zell-Äste µ", "神経", "a'b\"c", "-dash", "%s $HOME", "$x$", NOT_UTF_8]
 )
 def test_unusual_names(name: str, folder: Path, runner: Runner) -> None:
     place = folder / name
@@ -103,16 +107,26 @@ def test_unusual_names(name: str, folder: Path, runner: Runner) -> None:
     stack = place / f"{name}.tif"
     shutil.copy(folder / "stack.tif", stack)
     model = place / f"{name}.safetensors"
-    shutil.copy(folder / "model.safetensors", model)
+    if name == NOT_UTF_8:  # which is refused of models
+        model = folder / "model.safetensors"
+    else:
+        shutil.copy(folder / "model.safetensors", model)
     written = place / f"{name}_seg.tif"
     outcome = runner.run(["segment", stack, "--model", model], folder)
     assert outcome.stdout == f"{written}\n", outcome.told()
-    for extra in (["--out", place / f"{name}.swc", "--preview", place / f"{name}.png"],):
-        outcome = runner.run(["trace", stack, *extra], folder)
-        assert outcome.stdout.startswith(f"{place / name}.swc\n"), outcome.told()
-    outcome = runner.run(["evaluate", place / f"{name}.swc", folder / "tree.swc"], folder)
-    assert outcome.code == 0, outcome.told()
-    record("unusual names", repr(name), 3)
+    tree = place / f"{name}.swc"
+    trace = ["trace", stack, "--out", tree, "--preview", place / f"{name}.png"]
+    outcome = runner.run([*trace, "--report", place / f"{name}.json"], folder)
+    assert outcome.stdout.startswith(f"{tree}\n"), outcome.told()
+    for command in (
+        ["evaluate", tree, folder / "tree.swc", "--report", place / f"{name}.html"],
+        ["view", stack, tree, "--out", place / f"{name}_view.html"],
+        ["convert", tree, "--out", place / f"{name}.csv"],
+        ["run", stack, "--model", model, "--out", place / "runs", "--threshold", "0.02"],
+    ):
+        outcome = runner.run(command, folder)
+        assert outcome.code == 0, outcome.told()
+    record("unusual names", repr(name), 6)
 
 
 @pytest.mark.parametrize("command", ["segment", "trace", "simulate"])
