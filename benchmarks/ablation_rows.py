@@ -157,7 +157,7 @@ def build_network(
         return ConvolutionsOnly(StudentConfig(depth=1))
     student = _transferred(row, arguments)
     if row.distilled:
-        student.load_state_dict(distilled(row, arguments))
+        student.encoder.load_state_dict(distilled(row, arguments))
     return student
 
 

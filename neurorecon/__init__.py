@@ -13,6 +13,7 @@ _PLACES = {
     "InputError": "errors",
     "Neuron": "api",
     "NeuroreconError": "errors",
+    "Stack": "api",
     "evaluate": "api",
     "read_stack": "api",
     "segment": "api",

@@ -1,4 +1,5 @@
 from neurorecon.api import Neuron as Neuron
+from neurorecon.api import Stack as Stack
 from neurorecon.api import evaluate as evaluate
 from neurorecon.api import read_stack as read_stack
 from neurorecon.api import segment as segment
@@ -11,6 +12,7 @@ __all__ = [
     "InputError",
     "Neuron",
     "NeuroreconError",
+    "Stack",
     "__version__",
     "evaluate",
     "read_stack",

@@ -15,7 +15,7 @@ SOMA, AXON, BASAL_DENDRITE, APICAL_DENDRITE = 1, 2, 3, 4
 UNDEFINED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Morphology:
     """One or more rooted trees.
 

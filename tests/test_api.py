@@ -49,7 +49,7 @@ def test_from_a_stack_to_scores(stack, probability):
     [neuron] = nr.trace(probability, voxel_size_um=SIZE, image=stack)
     assert neuron.unit == "um"
     assert neuron.grid.voxel_size_zyx == SIZE
-    assert neuron.grid.source == "SWC header"  # not a temporary file
+    assert neuron.grid.source == "given"  # not a temporary file
     scores = nr.evaluate(neuron, FORKED, voxel_size_um=SIZE)
     assert scores["length_f1"] > 0.9
     assert scores["gold_tips"] == 3
@@ -64,11 +64,71 @@ def test_the_result_is_that_of_the_command(stack, probability, tmp_path):
         ["trace", tmp_path / "p.tif", "--out", tmp_path / "a.swc"],
     ):
         assert CliRunner().invoke(app, list(map(str, command))).exit_code == 0
-    array, voxel_size = nr.read_stack(tmp_path / "p.tif")
-    assert voxel_size == pytest.approx(SIZE)
-    assert np.array_equal(array, probability)
+    read = nr.read_stack(tmp_path / "p.tif")
+    assert (read.voxel_size_um, read.origin_um) == (pytest.approx(SIZE), (0, 0, 0))
+    assert np.array_equal(read.array, probability)
     [neuron] = nr.trace(probability, voxel_size_um=SIZE)
     assert np.array_equal(neuron.point_zyx, nr.Neuron.read(tmp_path / "a.swc").point_zyx)
+
+
+def test_the_place_of_a_stack_is_kept(stack, tmp_path):
+    """A part of a recording, or a file whose metadata say where it lies."""
+    place = (300.0, 200.0, 100.0)
+    file = tmp_path / "a.tif"
+    keys = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", SIZE, strict=True)}
+    planes = {
+        f"Position{axis}": [start + (axis == "Z") * SIZE[0] * z for z in range(len(stack))]
+        for axis, start in zip("ZYX", place, strict=True)
+    }
+    planes |= {f"Position{axis}Unit": ["µm"] * len(stack) for axis in "ZYX"}
+    tifffile.imwrite(file, stack, ome=True, metadata={"axes": "ZYX", **keys, "Plane": planes})
+    options = ["--input", "raw", "--out", str(tmp_path / "a.swc")]
+    assert CliRunner().invoke(app, ["trace", str(file), *options]).exit_code == 0
+    of_command = nr.Neuron.read(tmp_path / "a.swc")
+
+    array, size, origin = nr.read_stack(file)
+    assert origin == place
+    [neuron] = nr.trace(array, voxel_size_um=size, origin_um=origin, values="raw")
+    assert neuron.point_zyx == pytest.approx(of_command.point_zyx, abs=1e-3)
+    assert neuron.grid.origin_zyx == place
+    assert nr.evaluate(neuron, of_command)["length_f1"] == 1
+    recall = nr.evaluate(array > 60, neuron)["recall"]
+    there = nr.evaluate(array > 60, replace(FORKED, grid=None), voxel_size_um=size)["recall"]
+    assert recall == pytest.approx(there, abs=0.1)
+    assert nr.evaluate(array > 60, neuron, voxel_size_um=size, origin_um=origin)["recall"] == recall
+    with pytest.raises(nr.InputError, match="origin_um"):
+        nr.evaluate(array > 60, neuron, voxel_size_um=size, origin_um=0)
+
+
+def test_a_guess_that_a_stack_is_raw_is_a_warning(stack, caplog):
+    assert nr.trace(stack.astype(float), voxel_size_um=SIZE)
+    [warning] = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert "is read as a raw stack" in warning.message and "values" in warning.message
+
+
+def test_random_numbers_of_the_caller_do_not_change(stack):
+    import torch
+
+    def numbers():
+        return torch.rand(3).tolist(), np.random.random(3).tolist()
+
+    drawn = []
+    for work in (lambda: None, lambda: nr.segment(stack[:9, :9, :9])):
+        torch.manual_seed(1)
+        np.random.seed(1)
+        work()
+        drawn.append(numbers())
+    assert drawn[0] == drawn[1]
+
+
+def test_a_neuron_at_a_prompt():
+    assert repr(FORKED) == "<Neuron: 4 nodes, 1 tree, 87.4 µm long>"
+    assert FORKED == FORKED and FORKED in [FORKED, FORKED.trees()[0]] and {FORKED}
+    assert all(isinstance(one, nr.Neuron) for one in [*FORKED.trees(), FORKED.take(FORKED.tips)])
+    with pytest.raises(ValueError, match="read-only"):
+        FORKED.point_zyx[0] = 0
+    longer = replace(FORKED, point_zyx=2 * FORKED.point_zyx)
+    assert longer.length == pytest.approx(2 * FORKED.length)
 
 
 def test_that_arrays_are_worked_on_in_voxels_is_no_warning(stack, probability, caplog):
@@ -141,6 +201,15 @@ def test_stacks_are_scored_as_masks():
         (lambda: nr.trace(SPECK * 2.0, values="probability"), "or give values raw"),
         (lambda: nr.segment(SPECK, device="cuda:99"), "^device cuda:99"),
         (lambda: nr.trace(SPECK, image=SPECK[1:]), "as image$"),
+        (lambda: nr.trace(SPECK, threshold=0), "threshold"),
+        (lambda: nr.trace(SPECK, origin_um=(1, 2, 3)), "give voxel_size_um"),
+        (lambda: nr.segment(SPECK, voxel_size_um="1 1 1"), "voxel_size_um"),
+        (lambda: nr.segment("stack.tif"), "read_stack"),
+        (lambda: nr.read_stack("stack.tif", channel="1"), "channel is '1'"),
+        (lambda: nr.Neuron.read("a.swc", unit="nm"), "um, voxel"),
+        (lambda: replace(FORKED, radius=np.ones(3)), r"radius has the shape \(3,\)"),
+        (lambda: nr.Neuron.from_pandas(FORKED.to_pandas().assign(parent_id=np.nan)), "parent_id"),
+        (lambda: nr.Neuron.from_navis(navis.NeuronList([FORKED.to_navis()])), "one at a time"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_its_cure(call, found):
@@ -158,7 +227,7 @@ def same(one, other):
 def test_swc_and_back(tmp_path):
     FORKED.save(tmp_path / "a.swc")
     assert same(nr.Neuron.read(tmp_path / "a.swc"), FORKED)
-    with pytest.raises(nr.InputError, match="exists"):
+    with pytest.raises(nr.InputError, match="add overwrite=True to"):
         FORKED.save(tmp_path / "a.swc")
 
 
@@ -195,9 +264,9 @@ def test_importing_it_is_light_and_its_names_are_stable():
     names = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert not {"numpy", "torch", "typer", "pandas", "importlib.metadata"} & set(names.split())
     expected = ["Neuron", "NeuroreconError", "InputError", "__version__"]
-    for name in [*expected, "evaluate", "read_stack", "segment", "trace"]:
+    for name in [*expected, "Stack", "evaluate", "read_stack", "segment", "trace"]:
         assert repr(name) in names
         assert getattr(nr, name)
-    assert len(nr.__all__) == 8
+    assert len(nr.__all__) == 9
     with pytest.raises(AttributeError, match="nonesuch"):
         nr.nonesuch  # noqa: B018

@@ -7,7 +7,7 @@ pass through a temporary folder on the way.
 from neurorecon.api.evaluating import evaluate
 from neurorecon.api.neuron import Neuron
 from neurorecon.api.segmenting import segment
-from neurorecon.api.stacks import read_stack
+from neurorecon.api.stacks import Stack, read_stack
 from neurorecon.api.tracing import trace
 
-__all__ = ["Neuron", "evaluate", "read_stack", "segment", "trace"]
+__all__ = ["Neuron", "Stack", "evaluate", "read_stack", "segment", "trace"]

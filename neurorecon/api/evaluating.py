@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neurorecon.api.neuron import Neuron
-from neurorecon.api.stacks import VoxelSize, array_folder, check_number, triple, write_array
+from neurorecon.api.stacks import Triple, array_folder, check_number, grid_of, write_array
 from neurorecon.commands.evaluate.case import Evaluation
 from neurorecon.commands.evaluate.case import evaluate as run
 from neurorecon.commands.evaluate.config import EvaluateConfig
@@ -22,14 +23,15 @@ from neurorecon.metrics.tree import TreeScoring
 from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid
 
-Scores = dict[str, str | float | None]
+Scores = dict[str, Any]  # numbers, None where there is none, and a few words
 
 
 def evaluate(
     test: Neuron | Sequence[Neuron] | ArrayLike,
     gold: Neuron | Sequence[Neuron] | ArrayLike,
     *,
-    voxel_size_um: float | VoxelSize | None = None,
+    voxel_size_um: Triple | None = None,
+    origin_um: Triple | None = None,
     tolerance: float = 4.0,
     match_radius: float = 12.0,
     threshold: float = 0.5,
@@ -42,6 +44,7 @@ def evaluate(
     voxel_size_um: along z, y and x, or one number for all; None: that of the neurons, if known.
         Distances of trees are in voxels where it is known and in the unit of the neurons otherwise;
         those of masks are in µm where it is known.
+    origin_um: position (z, y, x) of the first voxel of stacks; None: that of the neurons' grid.
     tolerance: distance within which length agrees. match_radius: largest distance of a pair of
         forks or tips. threshold: probability from which a voxel is foreground.
     slow: whether to compute DIADEM, NBLAST and persistence; None: if it takes seconds only.
@@ -52,19 +55,21 @@ def evaluate(
     check_number("match_radius", match_radius, 0)
     check_number("threshold", threshold, 0, 1)
     tests, golds = _neurons(test), _neurons(gold)
-    size = triple(voxel_size_um) or _known_size([*(golds or ()), *(tests or ())])
+    grid = grid_of(voxel_size_um, origin_um)
+    if origin_um is None:
+        grid = _known_grid([*(golds or ()), *(tests or ())], grid)
+    size = None if grid is None else grid.voxel_size_zyx
     scoring = TreeScoring(tolerance=tolerance, match_radius=match_radius)
     config = EvaluateConfig(scoring, threshold, voxel_size_zyx=size, slow=slow)
     if tests is None:
-        return flat_record(_score_stack(test, gold, golds, config))  # type: ignore[arg-type]
+        return flat_record(_score_stack(test, gold, golds, grid, config))  # type: ignore[arg-type]
     if golds is None:
         raise InputError("neurons are scored against neurons; to score a stack, give it as `test`")
-    grid = Grid() if size is None else Grid(size, unit="um", source="given")
-    if size is not None:
+    if grid is not None:
         tests, golds = ([in_voxels(each, grid) for each in side] for side in (tests, golds))
     if len(units := {each.unit for each in (*tests, *golds)}) > 1:
         raise InputError(f"the neurons are in {' and '.join(sorted(units))}; give voxel_size_um")
-    return flat_record(score_trees(tests, golds, grid, config))
+    return flat_record(score_trees(tests, golds, grid or Grid(), config))
 
 
 def _neurons(given: object) -> list[Morphology] | None:
@@ -78,13 +83,21 @@ def _neurons(given: object) -> list[Morphology] | None:
     return list(given)
 
 
-def _known_size(neurons: Sequence[Morphology]) -> VoxelSize | None:
+def _known_grid(neurons: Sequence[Morphology], given: Grid | None) -> Grid | None:
+    """Where the stack of the neurons lies, with the voxel size that was given, if one was."""
     grids = (each.grid for each in neurons if isinstance(each, Neuron) and each.grid)
-    return next((grid.voxel_size_zyx for grid in grids if grid.unit == "um"), None)
+    known = next((grid for grid in grids if grid.unit == "um"), None)
+    if given is None or known is None:
+        return given or known
+    return replace(given, origin_zyx=known.origin_zyx)
 
 
 def _score_stack(
-    test: ArrayLike, gold: ArrayLike, neurons: list[Morphology] | None, config: EvaluateConfig
+    test: ArrayLike,
+    gold: ArrayLike,
+    neurons: list[Morphology] | None,
+    grid: Grid | None,
+    config: EvaluateConfig,
 ) -> Evaluation:
     with array_folder() as folder:
         stack = write_array(folder / "test.tif", test)
@@ -94,5 +107,5 @@ def _score_stack(
             raise InputError("a stack is scored against one neuron; score the neurons one by one")
         # Radii do not count here, and a file must have some.
         drawn = replace(neurons[0], radius=np.ones(len(neurons[0])))
-        write_swc(folder / "gold.swc", drawn)
+        write_swc(folder / "gold.swc", in_voxels(drawn, grid) if grid else drawn)
         return run([stack], [folder / "gold.swc"], config)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
+from neurorecon.api.stacks import check_choice, told_in_python
 from neurorecon.errors import InputError
 from neurorecon.io.swc import read_swc, read_swc_header, write_swc
 from neurorecon.morphology import Morphology
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("node_id", "type", "x", "y", "z", "radius", "parent_id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neuron(Morphology):
     """One or more rooted trees, as an SWC file holds them.
 
@@ -28,10 +30,40 @@ class Neuron(Morphology):
     parent: (n,) row of the parent, -1 for a root. kind: (n,) SWC type.
     unit: "um" or "voxel". grid: voxel size and origin of the stack it was traced in, if known.
 
-    `length`, `roots`, `forks`, `tips`, `edges` and `edge_length` are there, too.
+    `length`, `roots`, `forks`, `tips`, `edges` and `edge_length` are there, too. Arrays are copies
+    and cannot be written to, so that these stay true; `dataclasses.replace` makes another neuron.
     """
 
     grid: Grid | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputError for arrays of other shapes, and for another unit."""
+        check_choice("unit", self.unit, get_args(Unit))
+        count = len(self.point_zyx)
+        for name, kind, shape in (
+            ("point_zyx", np.float64, (count, 3)),
+            ("radius", np.float64, (count,)),
+            ("parent", np.int64, (count,)),
+            ("kind", np.int64, (count,)),
+        ):
+            array = np.array(getattr(self, name), kind)
+            if array.shape != shape:
+                raise InputError(f"{name} has the shape {array.shape}; give {shape}")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __repr__(self) -> str:
+        trees = f"{len(self.roots)} tree{'s' * (len(self.roots) != 1)}"
+        unit = {"um": "µm", "voxel": "voxels"}[self.unit]
+        return f"<Neuron: {len(self)} nodes, {trees}, {self.length:.1f} {unit} long>"
+
+    def take(self, rows: NDArray[np.int64]) -> Neuron:
+        """The nodes `rows`, in that order; a node whose parent is left out becomes a root."""
+        return self.of(super().take(rows), self.grid)
+
+    def trees(self) -> list[Neuron]:  # type: ignore[override]  # a list that nobody appends to
+        """One neuron for each root, nodes parent first."""
+        return [self.of(tree, self.grid) for tree in super().trees()]
 
     @classmethod
     def of(cls, morphology: Morphology, grid: Grid | None = None) -> Neuron:
@@ -47,6 +79,7 @@ class Neuron(Morphology):
 
         Raises InputError for a file that cannot be read or has no meaning, with line and cure.
         """
+        check_choice("unit", unit, get_args(Unit))
         header = read_swc_header(Path(path))
         grid = None
         if header.voxel_size_zyx is not None:
@@ -60,7 +93,8 @@ class Neuron(Morphology):
         Raises InputError for an output that exists or cannot be written, ValueError where a radius
         is unknown.
         """
-        write_swc(Path(path), self, self.grid, overwrite)
+        with told_in_python():
+            write_swc(Path(path), self, self.grid, overwrite)
 
     def to_pandas(self) -> DataFrame:
         """The rows of an SWC file: node_id, type, x, y, z, radius, parent_id (ids from 1, root -1).
@@ -88,6 +122,9 @@ class Neuron(Morphology):
         """
         if missing := [name for name in _COLUMNS if name not in table]:
             raise InputError(f"the table has no column {', '.join(missing)}; rename its columns")
+        numbers = table[["node_id", "parent_id", "type"]].to_numpy(np.float64)
+        if not np.isfinite(numbers).all():
+            raise InputError("the table has rows without node_id, parent_id or type; fill them in")
         ids = table["node_id"].to_numpy(np.int64)
         row = {node: number for number, node in enumerate(ids.tolist())}
         if len(row) < len(ids):
@@ -99,8 +136,6 @@ class Neuron(Morphology):
                 f"parent {lost[0]} is not in the table; give its row, or -1 for a root"
             )
         unit = unit or table.attrs.get("unit", "voxel")
-        if unit not in get_args(Unit):
-            raise InputError(f"the unit is {unit!r}; give one of {', '.join(get_args(Unit))}")
         values = table[["z", "y", "x", "radius"]].to_numpy(np.float64)
         if not np.isfinite(values).all():
             raise InputError("the table has coordinates or radii that are no finite numbers")
@@ -124,7 +159,13 @@ class Neuron(Morphology):
         """A neuron in µm where navis knows the unit, in voxels otherwise.
 
         Types are kept where they are numbers; radii that navis does not know become 0.
+
+        Raises InputError for what is no TreeNeuron.
         """
+        import navis
+
+        if not isinstance(neuron, navis.TreeNeuron):
+            raise InputError(f"{type(neuron).__name__} is no TreeNeuron; give one at a time")
         unit: Unit = "voxel"
         units: Any = neuron.units
         if units is not None and not units.dimensionless:

@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurorecon.api.stacks import (
-    VoxelSize,
+    Triple,
     array_folder,
     check_choice,
     check_number,
-    triple,
+    grid_of,
     warn_of,
     write_array,
 )
 from neurorecon.commands.segment import Progress, SegmentRequest
 from neurorecon.commands.segment import segment as run
 from neurorecon.io.stack import read_volume
+from neurorecon.volume import Grid
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -29,7 +30,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 def segment(
     array: ArrayLike,
     *,
-    voxel_size_um: float | VoxelSize | None = None,
+    voxel_size_um: Triple | None = None,
     model: str | Path = "default",
     invert: bool = False,
     device: str = "auto",
@@ -63,7 +64,7 @@ def segment(
             stack=write_array(folder / "stack.tif", array),
             target=folder / "probability.tif",
             model=str(model),
-            voxel_size_zyx_um=triple(voxel_size_um) or (1.0, 1.0, 1.0),
+            voxel_size_zyx_um=(grid_of(voxel_size_um, None) or Grid()).voxel_size_zyx,
             channel=None,
             invert=invert,
             roi=None,

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
@@ -19,50 +19,85 @@ from numpy.typing import ArrayLike, NDArray
 from neurorecon.errors import InputError, NeuroreconError
 from neurorecon.io.address import in_dataset
 from neurorecon.io.stack import read_volume
+from neurorecon.volume import Grid
 
 VoxelSize = tuple[float, float, float]
+Triple = float | Sequence[float]
 _OPTION = re.compile(r"--([a-z][a-z-]*)(?: Z Y X)?")
 # What Python calls otherwise.
-_ARGUMENTS = {"voxel-size": "voxel_size_um", "input": "values", "no-invert": "invert=False"}
+_ARGUMENTS = {
+    "voxel-size": "voxel_size_um",
+    "swc-origin": "origin_um",
+    "input": "values",
+    "no-invert": "invert=False",
+    "overwrite": "overwrite=True",
+}
 Log = logging.getLogger("neurorecon")
+
+
+class Stack(NamedTuple):
+    """What a file holds: the voxels and their place.
+
+    array: (Z, Y, X). voxel_size_um: distance of their centres along z, y and x; None where the
+    file does not tell it. origin_um: position (z, y, x) of the first one; 0 where it is not told.
+    """
+
+    array: NDArray[Any]
+    voxel_size_um: VoxelSize | None
+    origin_um: VoxelSize
 
 
 def read_stack(
     path: str | Path, *, channel: int | None = None, dataset: str | None = None
-) -> tuple[NDArray[Any], VoxelSize | None]:
-    """One channel of a stack in any format that the commands read, and its voxel size.
+) -> Stack:
+    """One channel of a stack in any format that the commands read, and its place.
 
     channel: counted from 0; needed where there are several.
     dataset: in an HDF5 or Zarr file that holds several.
 
-    Returns the voxels (Z, Y, X), and the distance of their centres in µm along z, y and x, None
-    where the file does not tell it.
-
     Raises InputError for what is no such stack, with what to do about it.
     """
-    with _told_in_python():
+    check_number("channel", channel, 0, whole=True)
+    with told_in_python():
         volume = read_volume(in_dataset(Path(path), dataset), channel=channel, allow_uniform=True)
-    return volume.array, volume.grid.voxel_size_zyx if volume.grid.unit == "um" else None
+    if volume.grid.unit == "voxel":
+        return Stack(volume.array, None, (0.0, 0.0, 0.0))
+    return Stack(volume.array, volume.grid.voxel_size_zyx, volume.grid.origin_zyx)
 
 
-def triple(voxel_size_um: float | VoxelSize | None) -> VoxelSize | None:
-    """A voxel size along z, y and x, from one number where all are alike.
+def grid_of(voxel_size_um: Triple | None, origin_um: Triple | None) -> Grid | None:
+    """Where the voxels of an array lie, None where no voxel size is given.
 
-    Raises InputError for what is not above 0.
+    Raises InputError for a voxel size that is not above 0, and for a place without one.
     """
-    if voxel_size_um is None:
+    size, origin = triple("voxel_size_um", voxel_size_um), triple("origin_um", origin_um)
+    if size is None:
+        if origin is not None:
+            raise InputError("origin_um is in µm; give voxel_size_um, too")
         return None
-    sizes = np.asarray(voxel_size_um, np.float64)
-    if sizes.shape not in ((), (3,)) or not (np.isfinite(sizes) & (sizes > 0)).all():
-        raise InputError(
-            f"voxel_size_um is {voxel_size_um!r}; give one number, or three for z, y, x, in µm"
-        )
-    z, y, x = (float(size) for size in np.broadcast_to(sizes, 3))
+    if min(size) <= 0:
+        raise InputError(f"voxel_size_um is {voxel_size_um!r}; give numbers above 0, in µm")
+    return Grid(size, origin or (0.0, 0.0, 0.0), "um", "given")
+
+
+def triple(name: str, given: Triple | None) -> VoxelSize | None:
+    """Numbers along z, y and x, from one where all are alike; InputError for others."""
+    if given is None:
+        return None
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape not in ((), (3,)) or not np.isfinite(values).all():
+        raise InputError(f"{name} is {given!r}; give one number, or three for z, y, x, in µm")
+    z, y, x = (float(value) for value in np.broadcast_to(values, 3))
     return z, y, x
 
 
 def write_array(path: Path, array: ArrayLike) -> Path:
     """The array as a file that `read_volume` reads as it is; InputError where it is no stack."""
+    if isinstance(array, str | Path):
+        raise InputError(f"{str(array)!r} is a name; read the stack first, with read_stack")
     voxels = np.asarray(array)
     if voxels.dtype == bool:
         voxels = voxels.astype(np.uint8) * np.uint8(255)
@@ -80,12 +115,13 @@ def array_folder() -> Iterator[Path]:
     """A temporary folder for arrays; errors are told as `in_python` has them."""
     with tempfile.TemporaryDirectory(prefix="neurorecon-") as name:
         folder = Path(name)
-        with _told_in_python(folder):
+        with told_in_python(folder):
             yield folder
 
 
 @contextmanager
-def _told_in_python(folder: Path | None = None) -> Iterator[None]:
+def told_in_python(folder: Path | None = None) -> Iterator[None]:
+    """Errors are told as `in_python` has them."""
     try:
         yield
     except NeuroreconError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -11,11 +12,11 @@ from numpy.typing import ArrayLike
 from neurorecon.api.neuron import Neuron
 from neurorecon.api.stacks import (
     Log,
-    VoxelSize,
+    Triple,
     array_folder,
     check_choice,
     check_number,
-    triple,
+    grid_of,
     warn_of,
     write_array,
 )
@@ -24,6 +25,7 @@ from neurorecon.commands.trace import trace as run
 from neurorecon.errors import InputError
 from neurorecon.segmentation.reading import Reading
 from neurorecon.tracing import TraceConfig
+from neurorecon.volume import Grid
 
 Values = Literal["auto", "probability", "mask", "raw"]
 
@@ -31,7 +33,8 @@ Values = Literal["auto", "probability", "mask", "raw"]
 def trace(
     segmentation: ArrayLike,
     *,
-    voxel_size_um: float | VoxelSize | None = None,
+    voxel_size_um: Triple | None = None,
+    origin_um: Triple | None = None,
     image: ArrayLike | None = None,
     values: Values = "auto",
     invert: bool | None = None,
@@ -49,6 +52,7 @@ def trace(
         intensities, which a classical filter then segments.
     voxel_size_um: along z, y and x, or one number for all. Where it is given, neurons and all
         lengths are in µm, else in voxels.
+    origin_um: position (z, y, x) of the first voxel; neurons lie in the same frame.
     image: (Z, Y, X) the raw stack, as evidence in gaps.
     values: what those of `segmentation` mean; auto: told from them (and logged).
     invert: neurites are dark in the raw stack; None: told from its values.
@@ -61,7 +65,7 @@ def trace(
     """
     _check(values, somas)
     _check_roots(roots, np.shape(segmentation))
-    check_number("threshold", threshold, 0, 1)
+    check_number("threshold", threshold, 0.01, 1)
     for name, length in (
         ("max_gap", max_gap),
         ("min_length", min_length),
@@ -76,18 +80,27 @@ def trace(
         min_branch=min_branch,
         keep_fragments=keep_fragments,
     )
+    grid = grid_of(voxel_size_um, origin_um)
     with array_folder() as folder:
         request = TraceRequest(
             source=write_array(folder / "segmentation.tif", segmentation),
             out=folder / "neuron.swc",
             config=config,
-            voxel_size_zyx=triple(voxel_size_um),
+            voxel_size_zyx=None if grid is None else grid.voxel_size_zyx,
             reading=None if values == "auto" else Reading(values),
             invert=invert,
             roots_zyx=tuple(roots),
             image=None if image is None else write_array(folder / "image.tif", image),
         )
-        return [Neuron.read(path) for path in run(request, warn_of(folder), Log.info)]
+        paths = run(request, warn_of(folder), Log.info)
+        return [_placed(Neuron.read(path), grid) for path in paths]
+
+
+def _placed(neuron: Neuron, grid: Grid | None) -> Neuron:
+    """The neuron in the frame of the array, whose file counts from its first voxel."""
+    if grid is None:
+        return neuron
+    return replace(neuron, point_zyx=neuron.point_zyx + grid.origin_zyx, grid=grid)
 
 
 def _check_roots(roots: Sequence[tuple[float, float, float]], shape_zyx: tuple[int, ...]) -> None:

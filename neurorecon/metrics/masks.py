@@ -123,7 +123,7 @@ def check_shapes(test_zyx: Sequence[int], gold_zyx: Sequence[int]) -> None:
     if tuple(test_zyx) != tuple(gold_zyx):
         raise InputError(
             f"the test has the shape {_shape(test_zyx)} and the gold {_shape(gold_zyx)} "
-            "(z x y x x voxels); give two stacks of the same grid"
+            "voxels (z, y, x); give two stacks of the same grid"
         )
 
 

@@ -144,8 +144,10 @@ def build_segmenter(
     if not isinstance(metadata.get("config"), Mapping):
         raise InputError(f"{source}: its metadata has no network config; train it again")
     config = StudentConfig.from_dict(metadata["config"])
-    with torch.device("meta"):  # takes no memory, however large a hostile config says it is
-        _refuse_misfit(Segmenter(config), tensors, source)
-    model = Segmenter(config)
+    # The first weights, which are replaced, are random: a caller's own numbers must not change.
+    with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):  # takes no memory, however large a hostile config says it is
+            _refuse_misfit(Segmenter(config), tensors, source)
+        model = Segmenter(config)
     load_weights(model, tensors, source)
     return model

@@ -59,7 +59,7 @@ def open_evidence(request: TraceRequest, warn: Say, note: Say) -> Iterator[Evide
         for warning in stack_warnings(stack, request.invert is not None):
             warn(warning)
         voxels = VoxelsOnDisk(stack)
-        reading, seen = _reading(request, stack, voxels, note)
+        reading, seen = _reading(request, stack, voxels, warn, note)
         if reading == Reading.raw:
             yield _from_raw(request, stack, seen or survey(voxels), note)
             return
@@ -89,7 +89,7 @@ def has_dark_neurites(request: TraceRequest, note: Say) -> bool:
 
 
 def _reading(
-    request: TraceRequest, stack: OpenStack, voxels: VoxelsOnDisk, note: Say
+    request: TraceRequest, stack: OpenStack, voxels: VoxelsOnDisk, warn: Say, note: Say
 ) -> tuple[Reading, Survey | None]:
     """As told by the user, by the file, or by the values; said where it is a guess."""
     if request.reading is not None:
@@ -99,7 +99,7 @@ def _reading(
     seen = survey(voxels)
     reading, reason = tell(seen)
     if reading == Reading.raw:
-        note(
+        warn(
             f"{stack.name} is read as a raw stack ({reason}): traced without a network; "
             f"--segment does better. {_OTHER_WAYS[0].upper()}{_OTHER_WAYS[1:]}"
         )
