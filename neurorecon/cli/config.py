@@ -110,6 +110,8 @@ def _value(path: Path, key: str, value: Any, option: Any) -> Any:
             raise InputError(f"{where}: it is a switch; write true or false")
         return value
     if option.multiple:
+        if isinstance(value, str):
+            value = [value]
         if not isinstance(value, list):
             raise InputError(f"{where}: it may be given again; write a list, [...]")
         points = value if all(isinstance(each, list) for each in value) else [value]

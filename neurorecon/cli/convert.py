@@ -11,6 +11,7 @@ import typer
 
 from neurorecon.cli.console import note_line
 from neurorecon.cli.options import INPUT_PANEL, OUTPUT_PANEL, Overwrite, SwcUnits
+from neurorecon.cli.sources import make_folder
 from neurorecon.errors import InputError
 
 PLACE_PANEL = "Place (in this order)"
@@ -32,7 +33,7 @@ def convert(
         list[Path], typer.Argument(metavar="FILE.swc...", help="Trees: one SWC file or several.")
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             metavar="FILE|DIR",
             help="What to write: .swc, .csv (a table of edges), or a folder (Neuroglancer's "
@@ -157,15 +158,17 @@ def convert(
         _refuse_bad_numbers(name, values, zero)
     if kind == 1:
         raise InputError("--type 1 would make everything a cell body; give 2, 3, 4 or another type")
-    if set(mirror.lower()) - set("zyx"):
+    if set(mirror.lower()) - set("zyx") or len(set(mirror.lower())) < len(mirror):
         raise InputError(f"--mirror is {mirror!r}; give the letters of axes: x, y, z, xy, ...")
 
     from neurorecon.commands.convert import ConvertRequest, To
     from neurorecon.commands.convert import convert as run
 
+    if out.endswith("/") and to in (Format.swc, Format.csv):
+        make_folder(Path(out))
     request = ConvertRequest(
         inputs=tuple(files),
-        out=out,
+        out=Path(out),
         to=None if to is None else To(to.value),
         unit=None if swc_units is None else swc_units.value,
         voxel_size_zyx=voxel_size,
@@ -190,4 +193,5 @@ def _refuse_bad_numbers(name: str, given: float | tuple[float, ...] | None, any_
     if not all(math.isfinite(value) and (any_sign or value > 0) for value in values):
         listed = " ".join(f"{value:g}" for value in values)
         kind = "finite numbers" if any_sign else "numbers above zero"
-        raise InputError(f"{name} {listed}: expected {kind}")
+        cure = "; --mirror AXES reverses a sign" if name == "--scale" else ""
+        raise InputError(f"{name} {listed}: expected {kind}{cure}")

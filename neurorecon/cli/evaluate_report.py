@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorecon.cli.console import note_line
+from neurorecon.cli.console import note_line, warning_line
 from neurorecon.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,5 +75,6 @@ def write_page(
         )
         for table in tables_of(evaluation, config.scoring, details=True)
     ]
-    write_report(report, evaluation, tables, ReportFiles(*files, image), config, overwrite)
+    shown = ReportFiles(*files, image)
+    write_report(report, evaluation, tables, shown, config, warning_line, overwrite)
     note_line(f"wrote {report}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neurorecon.cli.console import warning_line
 from neurorecon.cli.evaluate_options import SwcOrigin, SwcOriginChoice, SwcUnits
 from neurorecon.cli.options import OUTPUT_PANEL, Channel, Dataset, Overwrite, VoxelSize
 from neurorecon.cli.options import SwcUnits as SwcUnitsChoice
@@ -52,7 +53,7 @@ def view(
 
     The page is one file that any browser opens without a network.
     """
-    trees = [path for path in files if path.suffix.lower() == ".swc"]
+    trees = [path for path in files if path.suffix.lower() in (".swc", ".eswc")]
     stacks = [path for path in files if path not in trees]
     if len(stacks) > 1:
         raise InputError(
@@ -79,11 +80,11 @@ def view(
         )
     else:
         outputs = () if napari else names
-    run(ViewRequest(scene, outputs, overwrite))
+    run(ViewRequest(scene, outputs, overwrite), warning_line)
     for path in outputs:
         typer.echo(path)
     if napari:
         from neurorecon.napari_plugin.viewer import show
 
-        show(scene)
+        show(scene, warning_line)
     return list(outputs[:1])

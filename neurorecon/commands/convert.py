@@ -17,7 +17,7 @@ from neurorecon.errors import InputError
 from neurorecon.io.atomic import refuse_existing
 from neurorecon.io.edge_table import write_edge_table
 from neurorecon.io.precomputed import refuse_existing_skeletons, write_precomputed
-from neurorecon.io.swc import read_swc_header, write_swc
+from neurorecon.io.swc import read_swc_comments, read_swc_header, write_swc
 from neurorecon.io.swc_repair import read_swc_repaired, told
 from neurorecon.morphology import SOMA, Morphology
 from neurorecon.volume import Grid, Unit
@@ -73,11 +73,13 @@ class _Tree:
     """trees: of a file. grid: of the stack it was traced in, None where the file does not say.
 
     unit: of the coordinates; None where nobody says it.
+    comments: what others wrote above the first node.
     """
 
     trees: Morphology
     grid: Grid | None
     unit: Unit | None
+    comments: Sequence[str] = ()
 
 
 def convert(request: ConvertRequest, note: Say) -> list[Path]:
@@ -153,7 +155,7 @@ def _converted(path: Path, request: ConvertRequest) -> tuple[_Tree, list[str]]:
     if header.voxel_size_zyx is not None and unit is not None:
         origin = header.origin_zyx or (0.0, 0.0, 0.0)
         grid = Grid(header.voxel_size_zyx, origin, unit, "SWC header")
-    tree = _in_um(path, _Tree(trees, grid, unit), request)
+    tree = _in_um(path, _Tree(trees, grid, unit, read_swc_comments(path)), request)
     tree = _placed(path, tree, request)
     done += _placing(request)
     return _refined(tree, request, done), done
@@ -166,7 +168,8 @@ def _in_um(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
         raise InputError(f"{path} is in µm already; leave --voxel-size out, or use --scale")
     trees = replace(placed(tree.trees, request.voxel_size_zyx), unit="um")
     origin = _origin_um(tree.grid, request.voxel_size_zyx)
-    return _Tree(trees, Grid(request.voxel_size_zyx, origin, "um", "--voxel-size"), "um")
+    grid = Grid(request.voxel_size_zyx, origin, "um", "--voxel-size")
+    return replace(tree, trees=trees, grid=grid, unit="um")
 
 
 def _origin_um(grid: Grid | None, size_zyx: Triple) -> Triple:
@@ -180,6 +183,11 @@ def _placed(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
     trees, grid = tree.trees, tree.grid
     if request.z_step is not None:
         was, true = request.z_step
+        if tree.unit == "voxel":
+            raise InputError(
+                f"{path} is in voxels, which do not depend on the z step; give --voxel-size Z Y X "
+                "with the true one"
+            )
         if grid is not None and abs(grid.voxel_size_zyx[0] - was) > 1e-3 * was:
             raise InputError(
                 f"{path} was traced with a z step of {grid.voxel_size_zyx[0]:g}, not {was:g}; "
@@ -193,7 +201,7 @@ def _placed(path: Path, tree: _Tree, request: ConvertRequest) -> _Tree:
     scale, mirror, shift = request.scale_zyx, request.mirror, request.shift_zyx
     if scale != (1.0, 1.0, 1.0) or mirror or shift != (0.0, 0.0, 0.0):
         trees, grid = placed(trees, scale, mirror, shift), None
-    return _Tree(trees, grid, tree.unit)
+    return replace(tree, trees=trees, grid=grid)
 
 
 def _placing(request: ConvertRequest) -> list[str]:
@@ -254,7 +262,8 @@ def _write(target: Path, tree: _Tree, to: To, overwrite: bool, note: Say) -> Non
         if lone:
             note(f"{target}: {told(lone, 'tree')} of one node, so without an edge, left out")
         return
-    write_swc(target, tree.trees, tree.grid, overwrite, says_unit=tree.unit is not None)
+    says_unit = tree.unit is not None
+    write_swc(target, tree.trees, tree.grid, overwrite, says_unit, tree.comments)
 
 
 def _neurons(paths: Sequence[Path], made: Sequence[_Tree]) -> dict[int, tuple[str, Morphology]]:

@@ -30,13 +30,13 @@ def join_pieces(morphology: Morphology, limit: float) -> tuple[Morphology, Joini
     Each edge begins at an end (a tip or a root) of one tree and goes to the nearest node of
     another: a neurite that was cut continues from where it was cut. No edge closes a ring.
 
-    A joined tree is rooted at its cell body, where one of its pieces is rooted at one, else at the
-    root of its longest piece. Nodes keep their rows.
+    A joined tree is rooted at its cell body (type 1), where it has one, else at the root of its
+    longest piece. Nodes keep their rows.
     """
     edges, gaps = _bridges(morphology, limit)
     if not len(edges):
         return morphology, Joining((), len(morphology.roots))
-    parent = _rooted(morphology, np.concatenate([morphology.edges, edges]))
+    parent = _rooted(morphology, edges)
     joined = replace(morphology, parent=parent)
     return joined, Joining(tuple(gaps), len(joined.roots))
 
@@ -87,19 +87,26 @@ def _nearest_of_others(
     yield from zip(gap[order[first]].tolist(), rows[order[first]].tolist(), strict=True)
 
 
-def _rooted(morphology: Morphology, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) parents of the same nodes; each group of joined trees is rooted at one of its roots."""
+def _rooted(morphology: Morphology, bridges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) parents of the same nodes, where pieces are joined by bridges (k, 2).
+
+    Each group of joined trees is rooted at a cell body, first of all one that was a root, or else
+    at the root of its longest piece; other trees stay as they are.
+    """
     count, roots = len(morphology), morphology.roots
-    one, other = edges.T
+    one, other = np.concatenate([morphology.edges, bridges]).T
     links = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count)).tocsr()
     length = np.bincount(
         morphology.tree_of[morphology.edges[:, 0]], morphology.edge_length, len(roots)
     )
     is_soma = morphology.kind[roots] == SOMA
+    somas_first = roots[np.lexsort((-length, ~is_soma))]
+    joined = np.isin(morphology.tree_of, morphology.tree_of[bridges.ravel()])
+    inner = np.flatnonzero((morphology.kind == SOMA) & (morphology.parent >= 0) & joined)
+    first = np.insert(somas_first, int(is_soma.sum()), inner)
     parent = np.full(count, -1, np.int64)
     seen = np.zeros(count, bool)
-    for number in np.lexsort((-length, ~is_soma)).tolist():
-        root = int(roots[number])
+    for root in first.tolist():
         if seen[root]:
             continue
         order, above = breadth_first_order(links, root, directed=False)

@@ -10,7 +10,7 @@ Writing is strict: ids 1..n, parents before children, a radius above zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,13 @@ from neurorecon.volume import Grid, Unit
 _HEADER_LINE = re.compile(
     r"#\s*(?:unit\s+(?P<unit>um|voxel)|(?P<key>voxel_size_zyx|origin_zyx)\s+(?P<zyx>.*))\s*"
 )
+
+_OWN_LINE = re.compile(
+    r"written by neurorecon |unit (um|voxel)$|voxel_size_(zyx|source) |origin_zyx |"
+    r"coordinate order x y z; |id type x y z radius parent$"
+)
+_NAMES = " ".join(COLUMNS)
+_REPAIR = "or let `neurorecon convert` repair the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,20 @@ def read_swc_header(path: Path) -> SwcHeader:
     return SwcHeader(unit, size, triples.get("origin_zyx"))
 
 
+def read_swc_comments(path: Path) -> list[str]:
+    """What others wrote above the first node: comments, without those that `write_swc` writes."""
+    comments = []
+    for line in text_lines(path):
+        if not line.strip():
+            continue
+        if not line.lstrip().startswith("#"):
+            break
+        text = line.strip().lstrip("#").strip()
+        if text and not _OWN_LINE.match(text):
+            comments.append(text)
+    return comments
+
+
 def read_swc(path: Path, unit: Unit = "voxel", orphans_are_roots: bool = False) -> Morphology:
     """All trees of an SWC file, nodes in the order of its rows.
 
@@ -95,12 +116,14 @@ def write_swc(
     grid: Grid | None = None,
     overwrite: bool = False,
     says_unit: bool = True,
+    comments: Sequence[str] = (),
 ) -> None:
     """Write trees as SWC: ids 1..n, parents first, tree by tree; whole or not at all.
 
     grid: the stack's grid, for the header: voxel size, origin and where the size was found.
         Its unit must be the morphology's.
     says_unit: False where nobody knows the unit, and the header must not pretend to.
+    comments: lines for the header.
 
     Coordinates keep four decimals, radii six digits.
 
@@ -127,7 +150,9 @@ def write_swc(
             temporary,
             table,
             fmt=["%d", "%d", "%.4f", "%.4f", "%.4f", "%.6g", "%d"],
-            header="\n".join(_header_lines(morphology.unit if says_unit else None, grid)),
+            header="\n".join(
+                [*_header_lines(morphology.unit if says_unit else None, grid), *comments, _NAMES]
+            ),
             comments="# ",
             encoding="utf-8",
         )
@@ -142,7 +167,6 @@ def _header_lines(unit: Unit | None, grid: Grid | None) -> Iterator[str]:
         yield "origin_zyx " + " ".join(f"{start:.9g}" for start in grid.origin_zyx)
         yield f"voxel_size_source {' '.join(grid.source.split())}"
     yield "coordinate order x y z; a whole voxel index is the centre of that voxel"
-    yield " ".join(COLUMNS)
 
 
 def _check_writable(morphology: Morphology, grid: Grid | None) -> None:
@@ -166,17 +190,20 @@ def _parent_rows(
     sorted_id = node[order]
     if len(again := np.flatnonzero(sorted_id[1:] == sorted_id[:-1])):
         row = int(order[again + 1].min())
-        refuse_row(path, row, f"id {node[row]} was used before; give every node its own id")
+        problem = f"id {node[row]} was used before; give every node its own id, {_REPAIR}"
+        refuse_row(path, row, problem)
     if len(own := np.flatnonzero(node == parent)):
         row = int(own[0])
-        refuse_row(path, row, f"node {node[row]} is its own parent; use -1 for a root")
+        refuse_row(path, row, f"node {node[row]} is its own parent; use -1 for a root, {_REPAIR}")
     place = np.minimum(np.searchsorted(sorted_id, parent), len(node) - 1)
     is_root = parent < 0
     is_orphan = ~is_root & (sorted_id[place] != parent)
     if is_orphan.any() and not orphans_are_roots:
         row = int(np.flatnonzero(is_orphan)[0])
         refuse_row(
-            path, row, f"parent {parent[row]} does not exist; add that node, or use -1 for a root"
+            path,
+            row,
+            f"parent {parent[row]} does not exist; add that node, use -1 for a root, {_REPAIR}",
         )
     rows = np.where(is_root | is_orphan, -1, order[place])
     if (row_in_cycle := _row_in_cycle(rows)) is not None:
@@ -184,7 +211,7 @@ def _parent_rows(
             path,
             row_in_cycle,
             f"node {node[row_in_cycle]} is its own ancestor (a cycle); give one of its "
-            "ancestors the parent -1",
+            f"ancestors the parent -1, {_REPAIR}",
         )
     return rows
 

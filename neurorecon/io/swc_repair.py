@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurorecon.io.swc import read_swc_header
-from neurorecon.io.swc_table import COLUMNS, read_table
+from neurorecon.io.swc_table import COLUMNS, read_extra_columns, read_table
 from neurorecon.morphology import Morphology
 from neurorecon.volume import Unit
 
@@ -38,6 +38,8 @@ def read_swc_repaired(path: Path, unit: Unit = "voxel") -> tuple[Morphology, lis
         repairs.append(f"sorted: {told(late, 'node')} stood above the parent")
     if not np.array_equal(node, np.arange(1, len(node) + 1)):
         repairs.append("numbered from 1")
+    if extra := read_extra_columns(path):
+        repairs.append(f"left out {told(extra, 'column')} beyond the {len(COLUMNS)} of SWC")
     morphology = Morphology(
         point_zyx=np.ascontiguousarray(table[:, [4, 3, 2]]),
         radius=table[:, 5].copy(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -53,17 +55,38 @@ def _non_empty(path: Path, lines: Iterator[str]) -> Iterator[str]:
 def text_lines(path: Path) -> Iterator[str]:
     """The lines of a text file; comments may be in any 8-bit encoding."""
     try:
+        state = path.stat()
+        if stat.S_ISFIFO(state.st_mode):
+            yield from _piped(path, state.st_ino)
+            return
         with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
-            for line in file:
-                if "\0" in line:
-                    raise InputError(f"{path} is not a text file; expected an SWC file")
-                yield line
+            yield from _text(path, file)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the name") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a directory; expected an SWC file") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _text(path: Path, lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if "\0" in line:
+            raise InputError(f"{path} is not a text file; expected an SWC file")
+        yield line
+
+
+@lru_cache(maxsize=16)
+def _piped(path: Path, _: int) -> tuple[str, ...]:
+    """The lines of a pipe, `<(...)` in a shell: it can be read once, and they are wanted again."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
+        return tuple(_text(path, file))
+
+
+def read_extra_columns(path: Path) -> int:
+    """Columns of the first node beyond those of SWC."""
+    row = next(filter(None, map(_fields, text_lines(path))), [])
+    return max(len(row) - len(COLUMNS), 0)
 
 
 def _plain(line: str) -> str:

@@ -50,6 +50,14 @@ def test_options_come_from_the_file(stack, config, text):
     assert voxel_size(stack, "--config", config(text)) == [3, 2, 1.5]
 
 
+def test_one_text_is_a_list_of_one(stack, config, tmp_path):
+    tree = tmp_path / "a.swc"
+    tree.write_text("1 1 3 3 3 1 -1\n2 3 9 3 3 1 1\n")
+    path = config(f"[view]\nout = '{tmp_path}/v.png'")
+    assert run("view", tree, "--config", path).exit_code == 0
+    assert (tmp_path / "v.png").stat().st_size
+
+
 def test_the_command_line_wins(stack, config):
     path = config("[info]\nvoxel-size = [3, 2, 1.5]")
     assert voxel_size(stack, "--voxel-size", 4, 4, 4, "--config", path) == [4, 4, 4]

@@ -3,6 +3,8 @@
 import csv
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import morphio
@@ -168,6 +170,37 @@ def test_pieces_are_joined_up_to_the_limit(tmp_path):
     assert "0 gaps joined; 2 trees now" in told
 
 
+def test_a_joined_tree_begins_at_its_cell_body(tmp_path):
+    joined = "1 2 0 0 0 1 -1\n2 1 5 0 0 5 1\n3 2 10 0 0 1 2\n4 2 12 0 0 1 -1\n5 2 60 0 0 1 4\n"
+    alone = "6 2 0 90 0 1 -1\n7 1 5 90 0 5 6\n"
+    out, _ = converted(tmp_path, joined + alone, "--join", 5)
+    tree = read_swc(out)
+    assert sorted(tree.point_zyx[tree.roots][:, ::-1].tolist()) == [[0, 90, 0], [5, 0, 0]]
+
+
+def test_what_others_wrote_into_the_file_is_kept_or_told(tmp_path):
+    text = "# ORIGINAL_SOURCE Neurolucida\n#  DOI: 10.1/x\n1 2 0 0 0 1 -1 7 8\n2 2 9 0 0 1 1 7 8\n"
+    out, told = converted(tmp_path, text)
+    assert "left out 2 columns beyond the 7 of SWC" in told
+    for _ in range(2):  # and again, once
+        lines = out.read_text().splitlines()
+        assert lines.count("# ORIGINAL_SOURCE Neurolucida") == lines.count("# DOI: 10.1/x") == 1
+        out, _ = converted(tmp_path, out.read_text())
+
+
+def test_a_tree_in_voxels_has_no_z_step(tmp_path):
+    (tmp_path / "in.swc").write_text("# unit voxel\n1 2 0 0 3 1 -1\n2 2 9 0 3 1 1\n")
+    told = refused(tmp_path / "in.swc", "--out", tmp_path / "out.swc", "--z-step", 1, 0.5)
+    assert "--voxel-size" in told
+
+
+def test_a_tree_on_a_pipe(tmp_path):
+    (tmp_path / "in.swc").write_text(Y_TREE)
+    command = f"{sys.executable} -m neurorecon convert <(cat in.swc) --out out.swc"
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert read_swc(tmp_path / "out.swc").length == read_swc(tmp_path / "in.swc").length
+
+
 def test_a_table_of_edges(tmp_path):
     (tmp_path / "in.swc").write_text(Y_TREE)
     assert run(tmp_path / "in.swc", "--out", tmp_path / "a.csv").exit_code == 0
@@ -251,6 +284,8 @@ def test_several_files_into_a_folder(tmp_path):
     (tmp_path / "out").mkdir()
     result = run(*files, "--out", tmp_path / "out", "--to", "swc")
     assert result.stdout.split() == [str(tmp_path / "out" / f"{name}.swc") for name in "ab"]
+    result = run(files[0], "--out", f"{tmp_path}/new/", "--to", "csv")
+    assert result.stdout.split() == [str(tmp_path / "new" / "a.csv")]
     assert "must be a folder" in refused(*files, "--out", tmp_path / "c.swc")
     assert "is an input" in refused(*files, "--out", tmp_path, "--to", "swc", "--overwrite")
 
@@ -261,10 +296,11 @@ def test_several_files_into_a_folder(tmp_path):
         (("--out", "a.foo"), "--to"),
         (("--out", "a.swc", "--to", "obj"), "'swc', 'csv', 'precomputed'"),
         (("--out", "a.swc", "--mirror", "w"), "letters of axes"),
+        (("--out", "a.swc", "--mirror", "xX"), "letters of axes"),
         (("--out", "a.swc", "--join", "0"), "above zero"),
         (("--out", "a.swc", "--resample", "nan"), "above zero"),
         (("--out", "a.swc", "--resample", "1e-9"), "longer step"),
-        (("--out", "a.swc", "--scale", "1", "-1", "1"), "above zero"),
+        (("--out", "a.swc", "--scale", "1", "-1", "1"), "--mirror"),
         (("--out", "a.swc", "--shift", "inf", "0", "0"), "finite"),
         (("--out", "a.swc", "--type", "1"), "cell body"),
         (("--out", "no/such/a.swc"), "create it"),

@@ -124,8 +124,24 @@ def test_a_stack_alone_and_trees_alone(stack, um, voxels, tmp_path):
 def test_the_voxel_size_in_a_tree_serves_a_stack_without(um, tmp_path, write_stack):
     plain = write_stack(tmp_path / "plain.tif", (61, 71, 130))
     page = tmp_path / "page.html"
-    assert run(plain, um, "--out", page).exit_code == 0
+    result = run(plain, um, "--out", page)
+    assert result.exit_code == 0
     assert data_of(page)["unit"] == "µm"
+    assert "was traced in" not in result.stderr
+
+
+def test_a_tree_of_another_scale_lies_over_the_stack_in_its_own_voxels(um, tmp_path):
+    """Traced at half the resolution; the stack knows its own voxel size."""
+    fine = Grid((1.0, 0.5, 0.25), UM.origin_zyx, "um", "test")
+    write_probability(tmp_path / "fine.tif", np.zeros((40, 80, 200), np.uint8), fine)
+    page = tmp_path / "page.html"
+    result = run(tmp_path / "fine.tif", um, "--out", page)
+    assert result.exit_code == 0, result.stderr
+    assert "voxels of 1 x 0.5 x 0.25 µm" in result.stderr and "--voxel-size" in result.stderr
+    assert "1 x 0.5 x 0.25 µm" in page.read_text(encoding="utf-8")
+    result = run(tmp_path / "fine.tif", um, "--out", page, "--overwrite", "--voxel-size", 2, 1, 0.5)
+    assert "was traced in" not in result.stderr
+    assert "2 x 1 x 0.5 µm" in page.read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_shown_is_refused(stack, um, voxels, tmp_path):

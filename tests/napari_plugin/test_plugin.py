@@ -124,7 +124,8 @@ def test_a_stack_and_its_tree_are_shown_in_one_frame(viewer, probability, neuron
     grid = Grid((2.0, 1.0, 1.0), unit="um", source="test")
     write_probability(tmp_path / "stack.tif", probability, grid)
     neuron.save(tmp_path / "cell.swc")
-    add_scene(viewer, SceneRequest(Path(tmp_path / "stack.tif"), [Path(tmp_path / "cell.swc")]))
+    scene = SceneRequest(Path(tmp_path / "stack.tif"), [Path(tmp_path / "cell.swc")])
+    add_scene(viewer, scene, print)
     image, edges, _ = viewer.layers
     assert tuple(image.scale) == (2, 1, 1)
     on_tree = image.world_to_data(np.asarray(edges.data)[1, 0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from neurorecon.commands.evaluate.trees import TreeEvaluation
 from neurorecon.errors import InputError
 from neurorecon.io.atomic import atomic_output
 from neurorecon.io.ondisk import VoxelsOnDisk
-from neurorecon.io.stack import OpenStack, open_stack
+from neurorecon.io.stack import OpenStack
+from neurorecon.io.voxel_size import open_stack_of_trees
 from neurorecon.metrics.agreement import TreeAgreement, tree_agreement
 from neurorecon.metrics.morphometry import MorphometryPair
 from neurorecon.morphology import Morphology
@@ -49,16 +50,17 @@ def write_report(
     tables: Sequence[Table],
     files: ReportFiles,
     config: EvaluateConfig,
+    warn: Callable[[str], None],
     overwrite: bool = False,
 ) -> None:
     """Write the page about two trees as one HTML file.
 
-    tables: the scores as they are printed.
+    tables: the scores as they are printed. Warnings are those of `open_stack_of_trees`.
 
     Raises InputError where the stack cannot be read or does not lie around the gold tree, and as
     `atomic_output`.
     """
-    html = render_page(_page(evaluation, tables, files, config))
+    html = render_page(_page(evaluation, tables, files, config, warn))
     with atomic_output(path, overwrite) as temporary:
         temporary.write_text(html, encoding="utf-8")
 
@@ -68,13 +70,14 @@ def _page(
     tables: Sequence[Table],
     files: ReportFiles,
     config: EvaluateConfig,
+    warn: Callable[[str], None],
 ) -> Page:
     with ExitStack() as opened:
         stack = None
         if files.image is not None:
-            size = config.voxel_size_zyx or _known_size(evaluation.grid)
+            given, known = config.voxel_size_zyx, _known_size(evaluation.grid)
             stack = opened.enter_context(
-                open_stack(files.image, voxel_size_zyx=size, channel=config.channel)
+                open_stack_of_trees(files.image, given, known, config.channel, warn)
             )
         frame = _frame(evaluation, stack, config)
         pictures = None if stack is None else _pictures(stack, evaluation.gold, frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def default_outputs(scene: SceneRequest) -> tuple[Path, ...]:
     return tuple(folder / f"{stem}_view{suffix}" for suffix in (PICTURE_SUFFIX, PAGE_SUFFIXES[0]))
 
 
-def view(request: ViewRequest) -> None:
-    """Draw what was asked for; errors as `open_scene`."""
+def view(request: ViewRequest, warn: Callable[[str], None]) -> None:
+    """Draw what was asked for; errors and warnings as `open_scene`."""
     for path in request.outputs:
         if path.suffix.lower() not in (PICTURE_SUFFIX, *PAGE_SUFFIXES):
             raise InputError(
@@ -46,7 +47,7 @@ def view(request: ViewRequest) -> None:
                 "(projections) or .html (a page), or a directory that exists for both"
             )
         refuse_existing(path, request.overwrite)
-    with open_scene(request.scene) as scene:
+    with open_scene(request.scene, warn) as scene:
         for path in request.outputs:
             if path.suffix.lower() == PICTURE_SUFFIX:
                 _write_picture(path, scene, request.overwrite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,9 @@ import numpy as np
 
 from neurorecon.errors import InputError
 from neurorecon.io.ondisk import VoxelsOnDisk
-from neurorecon.io.stack import open_stack
 from neurorecon.io.swc import read_swc, read_swc_header
 from neurorecon.io.tiff_grid import Placement, make_grid
+from neurorecon.io.voxel_size import open_stack_of_trees
 from neurorecon.morphology import Morphology
 from neurorecon.volume import Grid, LazyVoxels, Unit
 
@@ -48,20 +48,21 @@ class Scene:
 
 
 @contextmanager
-def open_scene(request: SceneRequest) -> Iterator[Scene]:
-    """Open the stack, and read the trees into its frame.
+def open_scene(request: SceneRequest, warn: Callable[[str], None]) -> Iterator[Scene]:
+    """Open the stack, and read the trees into its frame; warnings as `open_stack_of_trees`.
 
     Raises InputError where a file cannot be read, units do not meet, or no tree is in the stack.
     """
     headers = [read_swc_header(path) for path in request.trees]
     known = (each.voxel_size_zyx for each in headers if each.unit == "um" and each.voxel_size_zyx)
-    size = request.voxel_size_zyx or next(known, None)
+    given, of_trees = request.voxel_size_zyx, next(known, None)
+    size = given or of_trees
     with ExitStack() as files:
         if request.stack is None:
             voxels, grid = None, Grid() if size is None else make_grid(Placement(), size)
         else:
             stack = files.enter_context(
-                open_stack(request.stack, voxel_size_zyx=size, channel=request.channel)
+                open_stack_of_trees(request.stack, given, of_trees, request.channel, warn)
             )
             voxels, grid = VoxelsOnDisk(stack), stack.grid
         trees = [read_swc(path, request.swc_units) for path in request.trees]
