@@ -184,7 +184,7 @@ def _sample(
             "--save-options",
             metavar="FILE.toml",
             help="Write all options of this run here, as --config takes them.",
-            show_default="FILE.options.toml beside each output",
+            show_default="FILE.options.toml beside each file written",
             rich_help_panel=OUTPUT_PANEL,
             callback=_keep_path,
             expose_value=False,

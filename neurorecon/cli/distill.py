@@ -78,7 +78,7 @@ def distill(
         ),
     ] = None,
     more_stacks: Annotated[
-        list[Path] | None, typer.Argument(metavar="[STACK]...", hidden=True)
+        list[Path] | None, typer.Argument(metavar="STACK...", help="More of --stacks.")
     ] = None,
     dataset: Dataset = None,
     transfer: Annotated[

@@ -48,6 +48,13 @@ def test_a_name_that_is_not_utf_8_is_known_again(tmp_path, out):
             assert [row["state"] for row in csv.DictReader(file)] == [state]
 
 
+def test_a_stack_that_is_named_twice_is_refused(tmp_path, out):
+    stack = write(tmp_path / "a.tif", NEURITE)
+    result = run(stack, stack, "--out", out)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{stack} is named 2 times" in result.stderr
+
+
 def test_many_stacks_one_after_the_other(tmp_path, out):
     a, b = write(tmp_path / "a.tif", NEURITE), tmp_path / "b.tif"
     b.write_text("no stack")

@@ -109,6 +109,17 @@ def test_the_page_tells_sizes_and_names(stack, um, tmp_path):
     assert "Sholl profile" in html
 
 
+def test_trees_of_one_name_are_told_apart(um, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = um.rename(tmp_path / "b" / "um.swc")
+    (tmp_path / "a").mkdir()
+    copy = tmp_path / "a" / "um.swc"
+    copy.write_bytes(other.read_bytes())
+    page = tmp_path / "page.html"
+    assert run(copy, other, "--out", page).exit_code == 0
+    assert [tree["name"] for tree in data_of(page)["trees"]] == ["a/um.swc", "b/um.swc"]
+
+
 def test_a_stack_alone_and_trees_alone(stack, um, voxels, tmp_path):
     folder = tmp_path / "shown"
     folder.mkdir()

@@ -117,6 +117,9 @@ def name_jobs(stacks: Sequence[Path]) -> list[str]:
 
     Raises InputError where two stacks would still be called alike.
     """
+    for stack, count in Counter(stacks).items():
+        if count > 1:
+            raise InputError(f"{stack} is named {count} times; name it once")
     names = [stack_stem(stack) for stack in stacks]
     again = {name for name, count in Counter(names).items() if count > 1}
     names = [

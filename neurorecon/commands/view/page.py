@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ from neurorecon.volume import Grid
 
 def build_page(request: SceneRequest, scene: Scene) -> Page:
     """The trees in 3D and over the stack, their sizes and their Sholl profiles."""
-    names = [path.name for path in request.trees]
+    names = _names(request.trees)
     shown = [", ".join(names)] if names else []
     shown += [request.stack.name] if request.stack else []
     facts = [("stack", str(request.stack))] if request.stack else []
@@ -50,6 +52,15 @@ def build_page(request: SceneRequest, scene: Scene) -> Page:
         tables_title="Sizes",
         charts=[_sholl(names, scene)] if names else [],
     )
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Names of files, with their folder's where they repeat."""
+    count = Counter(path.name for path in paths)
+    return [
+        path.name if count[path.name] == 1 else f"{path.resolve().parent.name}/{path.name}"
+        for path in paths
+    ]
 
 
 def _pictures(scene: Scene) -> StackPictures | None:
