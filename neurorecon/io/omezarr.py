@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _SOURCE = "OME-Zarr metadata"
 _MARKS = ("zarr.json", ".zgroup", ".zarray")  # the first is Zarr 3's, the others are Zarr 2's
+_LISTED = 8
 _MOST_VOXELS = 10**15  # a whole mouse brain at 0.1 µm has some 5e14
 _UNNAMED = {3: "ZYX", 4: "CZYX", 5: "TCZYX"}  # the order that OME-Zarr prescribes
 
@@ -125,14 +127,42 @@ def _image(folder: Path) -> tuple[zarr.Group | None, str]:
     if not _multiscales(opened):
         # bioformats2raw puts each image of a file into a group of its own.
         images = sorted(key for key, child in opened.groups() if _multiscales(child))
-        if len(images) != 1:
-            found = f"holds {len(images)} images ({', '.join(images)})" if images else "has none"
+        if not images:
+            raise InputError(f"{folder} holds no OME-Zarr image; {_arrays_listed(folder, opened)}")
+        if len(images) > 1:
             raise InputError(
-                f"{folder} {found}; give the folder of one OME-Zarr image, or of one array"
-                + (f": {folder}/{images[0]}" if images else "")
+                f"{folder} holds {len(images)} images ({', '.join(images)}); give the folder of "
+                f"one OME-Zarr image, or of one array: {folder}/{images[0]}"
             )
         opened = opened[images[0]]
     return opened, str(_multiscales(opened)["datasets"][0]["path"])
+
+
+def _arrays_listed(folder: Path, group: zarr.Group) -> str:
+    """The cure where nothing says which array is meant: the first that could be a stack."""
+    found = list(islice(_stacks_in(group), _LISTED + 1))
+    if not found:
+        return "it has no 3D array either: give another folder"
+    path = found[0][0]
+    names = [f"{path} ({' x '.join(map(str, shape))})" for path, shape in found[:_LISTED]]
+    return (
+        f"choose one of its arrays with --dataset {path}, or name {folder}/{path}: "
+        f"{', '.join(names)}{', ...' * (len(found) > _LISTED)}"
+    )
+
+
+def _stacks_in(group: zarr.Group) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Paths and shapes of the arrays with three long axes or more, in the order of their names.
+
+    One by one: to open all of the thousands in a plate takes minutes.
+    """
+    import zarr
+
+    for key, member in sorted(group.members()):
+        if isinstance(member, zarr.Group):
+            yield from ((f"{key}/{path}", shape) for path, shape in _stacks_in(member))
+        elif sum(size > 1 for size in member.shape) >= 3:
+            yield key, member.shape
 
 
 def _multiscales(group: zarr.Group | None) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class OpenStack:
     grid: where the voxels lie.
     is_probability: whether the file says that it is a segmentation of ours.
     remarks: what a user should know before trusting the values, a sentence each.
+    gaps: that planes seem to be missing, a sentence each.
     """
 
     name: str
@@ -70,6 +71,11 @@ class OpenStack:
     def remarks(self) -> tuple[str, ...]:
         """See the class."""
         return self._image.remarks
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """See the class."""
+        return getattr(self._image, "gaps", ())
 
     @property
     def chunk_zyx(self) -> tuple[int, int, int]:
@@ -95,7 +101,7 @@ class StackDescription:
     dtype, compression: as stored.
     channels: how many.
     shape_zyx, grid: of the stack that would be read; None where `problem` says why it would not.
-    remarks: as `OpenStack`.
+    remarks: the remarks and the gaps of an `OpenStack`.
     """
 
     name: str
@@ -215,7 +221,7 @@ def describe_stack(
             shape_zyx=shape_zyx,
             grid=grid,
             problem=problem,
-            remarks=image.remarks,
+            remarks=(*image.remarks, *getattr(image, "gaps", ())),
         )
 
 
@@ -252,12 +258,13 @@ def default_folder(stack: Path) -> Path:
 
 
 def stack_warnings(stack: OpenStack, brightness_known: bool = False) -> list[str]:
-    """What a command warns of before it works on a stack: remarks, and an unknown voxel size.
+    """What a command warns of before it works on a stack: remarks, gaps, an unknown voxel size.
 
     brightness_known: the user has said whether neurites are dark, which is what remarks ask for.
     """
     unknown = unknown_voxel_size(stack.grid)
-    return [*(() if brightness_known else stack.remarks), *([unknown] if unknown else [])]
+    remarks = () if brightness_known else stack.remarks
+    return [*remarks, *stack.gaps, *([unknown] if unknown else [])]
 
 
 def unknown_voxel_size(grid: Grid) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurorecon.errors import InputError
 from neurorecon.io.damage import COPY_AGAIN, damage_reported
+from neurorecon.io.formats.quiet import quiet
 from neurorecon.io.roi import Box
 from neurorecon.io.tiff_axes import AxisPlan
 from neurorecon.io.tiff_grid import Placement, find_placement
@@ -153,7 +153,7 @@ def open_tiff(source: Path | BinaryIO) -> Iterator[OpenTiff]:
     holds several images or values that are not real numbers.
     """
     name, opened = _open(source)
-    with _quiet_tifffile(), opened:
+    with quiet("tifffile"), opened:
         with damage_reported(name):
             _refuse_truncated(name, opened)
             series = _only_series(name, opened)
@@ -176,7 +176,7 @@ def _open(source: Path | BinaryIO) -> tuple[str, tifffile.TiffFile]:
     elif not source.is_file():  # a named pipe, as in <(command)
         stream = io.BytesIO(source.read_bytes())
     try:
-        with _quiet_tifffile():
+        with quiet("tifffile"):
             return name, tifffile.TiffFile(stream)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or error}") from error
@@ -194,18 +194,6 @@ def _is_empty(stream: Path | BinaryIO) -> bool:
     if isinstance(stream, Path):
         return stream.stat().st_size == 0
     return stream.seek(0, io.SEEK_END) == 0
-
-
-@contextmanager
-def _quiet_tifffile() -> Iterator[None]:
-    """No log lines from tifffile: what matters in them becomes an error here."""
-    logger = logging.getLogger("tifffile")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _refuse_truncated(name: str, tif: tifffile.TiffFile) -> None:

@@ -92,19 +92,37 @@ def test_a_data_set_that_leads_out_of_the_file_is_refused(two):
         ({"resolution": (2.0, 0.5, 0.25)}, None),
         ({"resolution": (2.0, 0.5, 0.25), "units": "parsec"}, None),
         ({"element_size_um": (2.0, np.nan, 0.25)}, None),
-        ({"element_size_um": "wide"}, "refused"),
+        ({"element_size_um": "wide"}, None),
+        ({"element_size_um": h5py.Empty("f8")}, None),
+        ({"element_size_um": 1j}, None),
+        ({"element_size_um": "2 0.5 0.25"}, (2.0, 0.5, 0.25)),
+        ({"element_size_um": np.bytes_("[2, 0.5, 0.25]")}, (2.0, 0.5, 0.25)),
+        ({"element_size_um": ["2", "0.5", "0.25"]}, (2.0, 0.5, 0.25)),
+        ({"element_size_um": "2,0 0,5 0,25"}, None),
+        ({"resolution": "abc", "unit": "um"}, None),
+        ({"resolution": (2.0, 0.5, 0.25), "unit": h5py.Empty("S1")}, None),
+        ({"element_size_um": "?", "resolution": "2 0.5 0.25", "unit": "um"}, (2.0, 0.5, 0.25)),
     ],
 )
 def test_voxel_sizes_of_hdf5(tmp_path, attributes, size):
     path = write_hdf5(tmp_path / "a.h5", {"raw": STACK}, size=None)
     with h5py.File(path, "a") as file:
         file["raw"].attrs.update(attributes)
-    if size == "refused":
-        assert "element_size_um" in refused(path) or "could not convert" in refused(path)
-        return
     grid = read_volume(path).grid
     assert (grid.unit == "um") == (size is not None)
     np.testing.assert_allclose(grid.voxel_size_zyx, size or (1, 1, 1))
+    assert read_volume(path, voxel_size_zyx=(3, 2, 1)).grid.voxel_size_zyx == (3, 2, 1)
+
+
+def test_what_an_hdf5_file_leaves_out_is_told_in_plain_words(tmp_path):
+    path = write_hdf5(tmp_path / "a.h5", {"raw": STACK}, size=(0.0, 0.5, 0.25))
+    assert "the HDF5 attributes give y 0.5 um, x 0.25 um but not z" in read_volume(path).grid.source
+
+
+def test_a_group_is_not_another_whose_name_begins_alike(tmp_path):
+    path = write_hdf5(tmp_path / "a.h5", {"vol/raw": STACK, "vol2/raw": OTHER})
+    assert np.array_equal(read_volume(in_dataset(path, "vol")).array, STACK)
+    assert np.array_equal(read_volume(in_dataset(path, "vol2")).array, OTHER)
 
 
 def test_axes_of_ilastik_and_of_labels_and_of_nobody(tmp_path):

@@ -137,7 +137,7 @@ def test_damage_is_one_line_that_names_the_store(tmp_path):
 
 def test_folders_without_an_image_and_complex_values_are_refused(tmp_path):
     zarr.open_group(tmp_path / "empty.zarr", mode="w")
-    with pytest.raises(InputError, match="has none"):
+    with pytest.raises(InputError, match="give another folder"):
         read_volume(tmp_path / "empty.zarr")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="OME-Zarr"):
@@ -145,6 +145,21 @@ def test_folders_without_an_image_and_complex_values_are_refused(tmp_path):
     zarr.save_array(tmp_path / "complex.zarr", STACK.astype(np.complex64))
     with pytest.raises(InputError, match="complex64"):
         read_volume(tmp_path / "complex.zarr")
+
+
+def test_arrays_that_could_be_meant_are_listed(tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("raw/vol", data=STACK)
+    group.create_array("raw/table", data=STACK[0])
+    for number in range(9):
+        group.create_array(f"seg/{number}", data=STACK)
+    with pytest.raises(InputError) as caught:
+        read_volume(tmp_path / "a.zarr")
+    message = str(caught.value)
+    shape = " x ".join(map(str, STACK.shape))
+    assert f"raw/vol ({shape})" in message and "--dataset raw/vol" in message
+    assert "seg/6" in message and "seg/7" not in message and "table" not in message
+    assert np.array_equal(read_volume(tmp_path / "a.zarr" / "raw" / "vol").array, STACK)
 
 
 def test_chunks_are_told_and_names_lose_their_suffix(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 
 from neurorecon.errors import InputError
 from neurorecon.io.damage import damage_reported
-from neurorecon.io.formats.image import ArrayImage, checked_dtype, refuse_impossible
+from neurorecon.io.formats.hdf5_sources import checked_crop
+from neurorecon.io.formats.image import ArrayImage, checked_dtype
 from neurorecon.io.formats.imaris import imaris_image, is_imaris
 from neurorecon.io.tiff_grid import MaybeTriple, Placement, um_per_unit
 
@@ -23,8 +25,6 @@ START = b"\x89HDF\r\n\x1a\n"
 _SOURCE = "HDF5 attributes"
 _UNNAMED = {2: "YX", 3: "ZYX", 5: "TCZYX"}
 _MOST_CHANNELS = 7  # of a fourth axis that nothing names, as in `tiff_axes`
-# Chunks that were never written take no place: a whole stack of them is a lying header.
-_MOST_BYTES_PER_STORED = 100_000
 _LISTED = 8
 
 
@@ -48,7 +48,7 @@ def open_hdf5(path: Path, dataset: str) -> Iterator[ArrayImage]:
             image = (
                 imaris_image(name, file, dataset)
                 if is_imaris(file)
-                else _image(name, _chosen(path, file, dataset))
+                else _image(path, name, _chosen(path, file, dataset))
             )
         yield image
 
@@ -62,7 +62,8 @@ def _chosen(path: Path, file: h5py.File, dataset: str) -> h5py.Dataset:
     all_of_them = _volumes(file)
     if found is None:
         raise InputError(f"{path} has no data set {dataset}; {_listed(path, all_of_them)}")
-    volumes = [each for each in all_of_them if each.name.startswith(found.name)]
+    inside = f"{found.name.rstrip('/')}/"
+    volumes = [each for each in all_of_them if each.name.startswith(inside)]
     if not all_of_them:
         raise InputError(f"{path} holds no 3D data set; give another file")
     if len(volumes) != 1:
@@ -97,11 +98,9 @@ def _listed(path: Path, volumes: list[h5py.Dataset]) -> str:
     )
 
 
-def _image(name: str, dataset: h5py.Dataset) -> ArrayImage:
-    _refuse_missing_filter(name, dataset)
+def _image(path: Path, name: str, dataset: h5py.Dataset) -> ArrayImage:
+    crop = checked_crop(path, name, dataset)
     shape = tuple(dataset.shape or ())
-    stored = dataset.id.get_storage_size()
-    refuse_impossible(name, dataset.nbytes, stored, _MOST_BYTES_PER_STORED)
     axes = _axes(dataset)
     plane = (1,) * (len(shape) - 2) + shape[-2:]
     return ArrayImage(
@@ -110,32 +109,10 @@ def _image(name: str, dataset: h5py.Dataset) -> ArrayImage:
         shape=shape,
         dtype=checked_dtype(name, dataset.dtype),
         compression=dataset.compression or "none",
-        crop=dataset.__getitem__,
+        crop=crop,
         chunks=dataset.chunks or plane,
         where=_placement(dataset, axes),
     )
-
-
-def _refuse_missing_filter(name: str, dataset: h5py.Dataset) -> None:
-    import h5py
-
-    filters = dataset.id.get_create_plist()
-    for number in range(filters.get_nfilters()):
-        code, _, _, title = filters.get_filter(number)
-        if not h5py.h5z.filter_avail(code) and not _filters_installed():
-            raise InputError(
-                f"{name} is compressed with {title.decode(errors='replace') or code}; "
-                "pip install hdf5plugin, which reads it"
-            )
-
-
-def _filters_installed() -> bool:
-    """Whether hdf5plugin is there; importing it registers its filters."""
-    try:
-        import hdf5plugin  # type: ignore[import-not-found]  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def _axes(dataset: h5py.Dataset) -> str:
@@ -167,22 +144,37 @@ def _axistags(dataset: h5py.Dataset) -> list[str]:
 def _placement(dataset: h5py.Dataset, axes: str) -> Placement:
     """`element_size_um` as Fiji's HDF5 plugin writes it, or `resolution` with its `units`."""
     attributes = dataset.attrs
-    if "element_size_um" in attributes:
-        sizes = np.asarray(attributes["element_size_um"], np.float64).ravel()
-        return Placement(_last_three(sizes), source="HDF5 attribute element_size_um")
+    if sizes := _numbers(attributes.get("element_size_um")):
+        return Placement(_last_three(sizes), source=_SOURCE)
     unit_names = attributes.get("units", attributes.get("unit"))
-    steps = attributes.get("resolution", attributes.get("voxel_size"))
-    if steps is None or unit_names is None:
+    steps = _numbers(attributes.get("resolution", attributes.get("voxel_size")))
+    if not steps or unit_names is None:
         return Placement(source=_SOURCE)
-    steps = np.asarray(steps, np.float64).ravel()
-    names = [
-        each.decode(errors="replace") if isinstance(each, bytes) else str(each)
-        for each in np.asarray(unit_names).ravel().tolist()
-    ]
+    names = _texts(unit_names)
     units = [um_per_unit(each) for each in (names * 3 if len(names) == 1 else names)[-3:]]
     if len(steps) < 3 or len(units) != 3 or None in units:
         return Placement(source=_SOURCE)
-    return Placement(_last_three(steps[-3:] * np.array(units, np.float64)), source=_SOURCE)
+    return Placement(
+        _last_three(np.array(steps[-3:]) * np.array(units, np.float64)), source=_SOURCE
+    )
+
+
+def _numbers(attribute: Any) -> list[float]:
+    """The numbers of an attribute; of text, exactly three ("2 0.5 0.5"). Else empty: not said."""
+    is_text = any(isinstance(each, str | bytes) for each in np.asarray(attribute).ravel().tolist())
+    words = re.split(r"[\s,;]+", " ".join(_texts(attribute)).strip(" ()[]"))
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return []
+    return numbers if not is_text or len(numbers) == 3 else []
+
+
+def _texts(attribute: Any) -> list[str]:
+    return [
+        each.decode(errors="replace") if isinstance(each, bytes) else str(each)
+        for each in np.asarray(attribute).ravel().tolist()
+    ]
 
 
 def _last_three(sizes: Any) -> MaybeTriple:

@@ -85,6 +85,7 @@ class ArrayImage:
     crop: from an index for each axis of the file to the values there, in any byte order.
     chunks: voxels along each axis of the file that are stored together.
     where: what the metadata say about voxel size and origin.
+    gaps: that planes seem to be missing, a sentence each.
     Else as `OpenImage`.
     """
 
@@ -98,6 +99,7 @@ class ArrayImage:
     where: Placement
     is_probability: bool = False
     remarks: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     def chunk_zyx(self, plan: AxisPlan) -> tuple[int, int, int]:
         """Voxels along each axis that are stored, and so read, together."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurorecon.io.damage import damage_reported
 from neurorecon.io.formats.image import ArrayImage, Where, checked_dtype
+from neurorecon.io.formats.quiet import quiet
 from neurorecon.io.formats.rawfile import Crop, inflated, mapped
 from neurorecon.io.tiff_grid import MaybeTriple, Placement, um_per_unit
 
@@ -27,10 +27,9 @@ def open_nifti(path: Path, _dataset: str) -> Iterator[ArrayImage]:
     Raises InputError where it is damaged or cut off.
     """
     name = str(path)
-    with damage_reported(name):
+    with damage_reported(name), quiet("nibabel.global"):
         import nibabel
 
-        logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
         image: Any = nibabel.load(path)
         stored = image.dataobj  # a proxy: nothing is read
         sizes = tuple(int(size) for size in stored.shape)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import glob
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from neurorecon.errors import InputError
 from neurorecon.io.damage import damage_reported
 from neurorecon.io.formats.image import ArrayImage, Where, checked_dtype, refuse_impossible
+from neurorecon.io.formats.slice_names import in_order
 from neurorecon.io.tiff import open_tiff
 from neurorecon.io.tiff_grid import Placement, find_placement
 
@@ -46,8 +46,7 @@ def open_slices(source: Path) -> Iterator[ArrayImage]:
     Raises InputError where there are none, they differ in size or type, hold more than one page,
     or their names do not tell one order.
     """
-    files = _files(source)
-    refuse_ambiguous_order(source, files)
+    files, gaps = in_order(source, _files(source))
     name = str(source)
     first = _header(files[0])
     for file in files:
@@ -73,32 +72,8 @@ def open_slices(source: Path) -> Iterator[ArrayImage]:
         crop=crop,
         chunks=(1, *shape[1:]),
         where=_placement(files[0], stack),
+        gaps=gaps,
     )
-
-
-def natural_order(name: str) -> list[tuple[int, int | str]]:
-    """A key that sorts z2 before z10."""
-    return [
-        (0, int(part)) if part.isdigit() else (1, part.lower())
-        for part in re.split(r"([0-9]+)", name)
-        if part
-    ]
-
-
-def refuse_ambiguous_order(source: Path, files: Sequence[Path]) -> None:
-    """Raise InputError where the names count along several axes, as z and channel."""
-    numbers = np.array([len(re.findall(r"[0-9]+", file.stem)) for file in files])
-    if not numbers[0] or (numbers != numbers[0]).any():
-        return
-    table = [re.findall(r"[0-9]+", file.stem) for file in files]
-    different = [len(set(column)) for column in zip(*table, strict=True)]
-    counting = [count for count in different if count > 1]
-    if len(counting) > 1 and len(files) not in counting:
-        raise InputError(
-            f"{source}: the names of its {len(files)} images count along several axes "
-            f"({files[0].name}, ...); name one channel and time with a pattern in quotes, for "
-            "example 'slices/*_ch0.tif'"
-        )
 
 
 def _files(source: Path) -> list[Path]:
@@ -119,7 +94,7 @@ def _files(source: Path) -> list[Path]:
         raise InputError(
             f"{source} {what}; give one TIFF file or one OME-Zarr image, or {_CURE[5:]}"
         )
-    return sorted(found, key=lambda file: natural_order(file.name))
+    return found
 
 
 def _header(file: Path) -> _Slice:
@@ -167,7 +142,9 @@ def _placement(file: Path, shape_zyx: tuple[int, int, int]) -> Placement:
     if file.suffix.lower() not in _TIFF:
         return Placement(source="names of slices")
     with damage_reported(str(file)), tifffile.TiffFile(file) as tif:
-        return find_placement(tif, shape_zyx)
+        found = find_placement(tif, shape_zyx)
+    # A slice need not know its step along z: that ImageJ leaves out a step of 1 is no reason here.
+    return replace(found, source=found.source and f"{found.source} of the first slice")
 
 
 def _told(header: _Slice) -> str:
