@@ -13,7 +13,7 @@ export PIP_REQUIRE_VIRTUALENV := 1
 ONE_CORE := OMP_NUM_THREADS=1
 AT_ONCE := --numprocesses 2 --dist worksteal
 
-.PHONY: help demo test test-browser test-napari test-snakemake test-lowest docs pictures stress fuzz wheel check-wheel clean
+.PHONY: help demo test test-browser test-napari test-snakemake test-bioio test-lowest docs pictures stress fuzz wheel check-wheel clean
 
 help:  ## List the targets.
 	@awk '/^[a-z-]+:.*## / {name = $$1; sub(/:.*/, "", name); sub(/.*## +/, ""); \
@@ -42,11 +42,16 @@ test-napari: $(VENV)/napari  ## The napari plugin in napari, headless: needs Xvf
 test-snakemake: $(VENV)/develops $(SNAKEMAKE)/runs  ## The Snakemake pipeline of examples/.
 	PATH="$$PATH:$(CURDIR)/$(SNAKEMAKE)/bin" $(BIN)/pytest tests/cli/test_examples.py
 
+test-bioio: $(VENV)/bioio  ## CZI, ND2 and LIF with BioIO's readers; fails where one is missing.
+	$(BIN)/python -c 'import bioio_czi, bioio_lif, bioio_nd2'  # what is missing fails here, and is not left out
+	$(BIN)/pytest tests/io/test_bioio.py
+
 test-lowest: $(LOWEST)/develops  ## The tests on the lowest versions that pyproject.toml allows.
 	$(ONE_CORE) $(LOWEST)/bin/pytest $(AT_ONCE)
 
+# Without --quiet, with which MkDocs counts no warning.
 docs: $(VENV)/documents  ## Build the documentation: build/site/index.html. A warning is an error.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo build/site/index.html
 
 pictures: $(VENV)/develops  ## Draw the pictures of the documentation again: docs/images/.
@@ -96,6 +101,10 @@ $(VENV)/documents: pyproject.toml | $(VENV)/develops
 
 $(VENV)/napari: pyproject.toml | $(VENV)/develops
 	$(BIN)/python $(PIP) --editable '.[napari]'
+	@touch $@
+
+$(VENV)/bioio: pyproject.toml | $(VENV)/develops
+	$(BIN)/python $(PIP) --editable '.[bioio]'
 	@touch $@
 
 # In a place of its own: it pins some forty packages.

@@ -20,7 +20,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -128,19 +128,20 @@ def _parse() -> argparse.Namespace:
 class Bench:
     """The stacks, and what runs on them."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, stacks: Iterable[str] = ALL_STACKS) -> None:
         self.arguments = arguments
         device = choose_device(arguments.device)
         self.compute = Compute(device, choose_precision("auto", device))
-        self.stacks = {name: self._load(name, LabelConfig()) for name in ALL_STACKS}
+        self.stacks = {name: self._load(name, LabelConfig()) for name in stacks}
 
     def _load(self, name: str, label: LabelConfig) -> TrainingStack:
-        folder = self._folder(name)
+        folder = self.folder(name)
         joined = folder / "gold_tree.swc"
         tree = joined if joined.exists() else folder / "gold.swc"
         return load_labelled_stack(Pair(folder / "stack.tif", tree, "voxel"), label).stack
 
-    def _folder(self, name: str) -> Path:
+    def folder(self, name: str) -> Path:
+        """Where a stack and its gold lie."""
         (stack,) = self.arguments.data.glob(f"*/{name}/stack.tif")
         return stack.parent
 
@@ -189,7 +190,7 @@ class Bench:
         for name in tested:
             scores[name] = {
                 **score_mask(maps[name], self.truth(name), threshold),
-                **score_tree(maps[name], self._folder(name), threshold, name in NEEDS_ROOT),
+                **score_tree(maps[name], self.folder(name), threshold, name in NEEDS_ROOT),
             }
         return self._record(run, seconds, threshold=threshold, validation_dice=dice, test=scores)
 

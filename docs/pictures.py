@@ -1,7 +1,14 @@
-"""Draws the pictures of the documentation, from simulated stacks: python docs/pictures.py"""
+"""Draws the pictures of the documentation, from simulated stacks.
+
+    python docs/pictures.py [PAGE ...]
+
+PAGE: first, own_model, overnight, whole_brain or method; without one, all of them, which takes some
+five minutes on one core.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -16,31 +23,83 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neurorecon.io.stack import read_volume
-from neurorecon.io.swc import read_swc
+from neurorecon.io.swc import read_swc, write_swc
 from neurorecon.morphology import Morphology
+from neurorecon.segmentation.blocks import plan_blocks
 from neurorecon.segmentation.plan import plan_windows
+from neurorecon.volume import Grid, Volume
 
-IMAGES = Path(__file__).with_name("images")
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
 COLOUR, BRIDGE = "#00897b", "#e53935"
 
 
 def main() -> None:
-    """The steps of the first tutorial, then a figure for each of them."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chdir(name)
-        run("simulate --out made --seed 4 --voxel-size 1 0.5 0.5")
-        Path("made/random_0000.tif").rename("stack.tif")
-        run("segment stack.tif")
-        run("trace stack_seg.tif --image stack.tif --out neuron.swc --preview preview.png")
-        stack, segmentation = read_volume(Path("stack.tif")), tifffile.imread("stack_seg.tif")
-        tree, size = read_swc(Path("neuron.swc")), stack.grid.voxel_size_zyx
-        projections("first_stack.png", stack.array, size)
-        projections("first_probability.png", segmentation, size)
-        stages("first_steps.png", stack.array, segmentation, tree, size)
-        shrink(Path("preview.png"), "method_stages.png")
-        run("view stack.tif neuron.swc --out view.png")
-        shrink(Path("view.png"), "first_tree.png")
+    """The steps of each tutorial, then a figure for each of them."""
+    pages = {
+        "first": first,
+        "own_model": own_model,
+        "overnight": overnight,
+        "whole_brain": whole_brain,
+        "method": method,
+    }
+    for page in sys.argv[1:] or pages:
+        with tempfile.TemporaryDirectory() as name:
+            os.chdir(name)
+            pages[page]()
+
+
+def first() -> None:
+    """A stack, what the network makes of it, its tree."""
+    run("simulate --out made --seed 4 --voxel-size 1 0.5 0.5")
+    Path("made/random_0000.tif").rename("stack.tif")
+    run("segment stack.tif")
+    run("trace stack_seg.tif --image stack.tif --out neuron.swc --preview preview.png")
+    stack, segmentation = read_volume(Path("stack.tif")), tifffile.imread("stack_seg.tif")
+    tree, size = read_swc(Path("neuron.swc")), stack.grid.voxel_size_zyx
+    projections("first_stack.png", stack.array, size)
+    projections("first_probability.png", segmentation, size)
+    stages("first_steps.png", stack.array, segmentation, tree, size)
+    shrink(Path("preview.png"), "method_stages.png")
+    run("view stack.tif neuron.swc --out view.png")
+    shrink(Path("view.png"), "first_tree.png")
+
+
+def own_model() -> None:
+    """What `train` draws: the curves, and what the model sees after sixty steps."""
+    look = "--look dense --voxel-size 1.5 0.8 0.8"
+    run(f"simulate --out pairs --count 3 --seed 1 {look}")
+    run(f"simulate --out kept --count 1 --seed 9 {look}")
+    run("train --data pairs --validation kept --out mine.safetensors --steps 60")
+    below("own_model.png", [Path("mine_log/curves.png"), Path("mine_log/predictions.png")], 900)
+
+
+def overnight() -> None:
+    """Three stacks, their trees, and what the summary says of each."""
+    run("simulate --out stacks --count 3 --seed 7 --voxel-size 2 1 1")
+    for path in Path("stacks").glob("*_label.tif"):
+        path.unlink()
+    run("run " + " ".join(map(str, sorted(Path("stacks").glob("*.tif")))) + " --out traced")
+    with Path("traced/summary.csv").open(newline="") as file:
+        morning("overnight.png", list(csv.DictReader(file)))
+
+
+def whole_brain() -> None:
+    """The neuron of the demo: its blocks, and its tree over the levels of the segmentation."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    from demo import VOXEL_SIZE_ZYX_UM, example_neuron
+
+    write_swc(Path("neuron.swc"), example_neuron())
+    run(f"simulate neuron.swc --out made --seed 3 --voxel-size {' '.join(VOXEL_SIZE_ZYX_UM)}")
+    run("segment made/neuron.tif --out seg.ome.zarr")
+    run("trace seg.ome.zarr --out tree.swc")
+    stack, tree = read_volume(Path("made/neuron.tif")), read_swc(Path("tree.swc"))
+    blocks_and_levels("whole_brain.png", stack, [Path("seg.ome.zarr") / n for n in "012"], tree)
+
+
+def method() -> None:
+    """How windows overlap."""
     windows("method_windows.png")
 
 
@@ -89,12 +148,51 @@ def stages(
     save(figure, name)
 
 
-def draw(axes: Axes, tree: Morphology) -> None:
-    """The edges of a tree, y against x, as wide as its neurites."""
+def draw(axes: Axes, tree: Morphology, grid: Grid | None = None) -> None:
+    """The edges of a tree, y against x, as wide as its neurites; in voxels of `grid`, if given."""
+    points = tree.point_zyx if grid is None else grid.to_index(tree.point_zyx)
     for child in np.flatnonzero(tree.parent >= 0):
-        pair = tree.point_zyx[[child, tree.parent[child]]]
+        pair = points[[child, tree.parent[child]]]
         width = float(np.clip(tree.radius[child] * 1.5, 0.8, 3))
         axes.plot(pair[:, 2], pair[:, 1], color="#4dd0c0", linewidth=width)
+
+
+def blocks_and_levels(name: str, stack: Volume, levels: list[Path], tree: Morphology) -> None:
+    """The stack with its blocks, then the levels of its segmentation, to scale, with the tree."""
+    height, width = stack.array.shape[1:]
+    panels = [stack.array, *(read_volume(path).array for path in levels if path.exists())]
+    shares = [1.0, *(panel.shape[2] / width for panel in panels[1:])]
+    size = (10, 10 / sum(shares) * height / width + 0.35)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, width_ratios=shares, layout="tight")
+    for number, (one, panel) in enumerate(zip(axes, panels, strict=True)):
+        show(one, panel.max(axis=0), height, width)
+        one.set_anchor("N")
+        one.set_title(
+            f"segmentation, level {number - 1}" if number else "stack, blocks", fontsize=9
+        )
+    grid = plan_blocks(plan_windows(stack.array.shape, (8, 8, 8)))
+    for axis, draw_line in ((1, axes[0].axhline), (2, axes[0].axvline)):
+        for edge in grid.edges_zyx[axis][1:-1]:
+            draw_line(edge, color="white", linewidth=0.8, linestyle="--")
+    axes[1].images[0].set_clim(0, 900)  # dark, under the tree
+    draw(axes[1], tree, stack.grid)
+    save(figure, name)
+
+
+def morning(name: str, rows: list[dict[str, str]]) -> None:
+    """Stacks above, trees over them below, along z; rows: of the summary."""
+    figure, axes = plt.subplots(2, len(rows), figsize=(9, 5.6), layout="tight")
+    for (above, under), row in zip(axes.T, rows, strict=True):
+        stack = read_volume(Path(row["stack"]))
+        height, width = stack.array.shape[1:]
+        for one in (above, under):
+            show(one, stack.array.max(axis=0), height, width)
+        under.images[0].set_clim(0, 2 * under.images[0].get_clim()[1])  # dark, under the tree
+        for path in Path("traced").glob(f"{row['name']}*.swc"):
+            draw(under, read_swc(path), stack.grid)
+        length = f"{float(row['length']):.0f} µm"
+        above.set_title(f"{row['name']}: {length}", fontsize=9)
+    save(figure, name)
 
 
 def windows(name: str) -> None:
@@ -118,6 +216,19 @@ def shrink(path: Path, name: str) -> None:
     target = IMAGES / name
     picture.quantize(64).save(target, optimize=True)
     check(target)
+
+
+def below(name: str, paths: list[Path], width: int) -> None:
+    """Pictures that the tool made, one below the other, all as wide."""
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    pictures = [one.resize((width, round(one.height * width / one.width))) for one in pictures]
+    whole = Image.new("RGB", (width, sum(one.height for one in pictures)), "white")
+    top = 0
+    for one in pictures:
+        whole.paste(one, (0, top))
+        top += one.height
+    whole.quantize(160).save(IMAGES / name, optimize=True)
+    check(IMAGES / name)
 
 
 def save(figure: plt.Figure, name: str) -> None:

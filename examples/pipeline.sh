@@ -8,7 +8,8 @@
 #   GOLD     a folder of name.swc
 #
 # What is there already is not made again: remove a file to have it made again, or, where all files
-# and options shall be watched, use `neurorecon run`. A stack that fails does not stop the others.
+# and options shall be watched, use `neurorecon run`. A stack that fails does not stop the others: those are
+# listed before the scores, and the exit code is 1.
 set -euo pipefail
 
 stacks=${1:?"usage: $0 STACKS RESULTS [GOLD]"}
@@ -30,10 +31,18 @@ for stack in "$stacks"/*.tif; do
   fi
 done
 
-if [[ -n "$gold" ]]; then
-  neurorecon evaluate "$results/*.swc" "$gold/*.swc" --csv > "$results/scores.csv"
-fi
+status=0
 if ((${#failed[@]})); then
   printf 'failed: %s\n' "${failed[@]}" >&2
-  exit 1
+  status=1
 fi
+if [[ -n "$gold" ]]; then
+  scores="$results/.scores.csv.partial"  # under its own name only when it is whole
+  trap 'rm -f "$scores"' EXIT
+  if neurorecon evaluate "$results/*.swc" "$gold/*.swc" --csv > "$scores"; then
+    mv "$scores" "$results/scores.csv"
+  else
+    status=1
+  fi
+fi
+exit $status

@@ -1,7 +1,7 @@
 """Pages of the site that are made when it is built, so that they cannot go out of date.
 
 options.md: every command and option, from the command line itself. models.md: the card of every
-model. changelog.md, contributing.md, benchmarks/: files of the repository.
+model. changelog.md, contributing.md, security.md, benchmarks/: files of the repository.
 """
 
 from __future__ import annotations
@@ -27,17 +27,21 @@ _LINKS = (
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Called by MkDocs: add the pages that are made here."""
+    """Called by MkDocs: add the pages that are made here, and their pictures."""
     pages = {
         "options.md": options_page(),
         "models.md": models_page(),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(),
         "contributing.md": (ROOT / "CONTRIBUTING.md").read_text(),
+        "security.md": (ROOT / "SECURITY.md").read_text(),
     }
     for path in (ROOT / "benchmarks").glob("*.md"):
         pages[f"benchmarks/{path.name}"] = path.read_text()
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
+    for path in (ROOT / "benchmarks").glob("images/*"):
+        name = f"benchmarks/images/{path.name}"
+        files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 

@@ -47,6 +47,7 @@ def segment(
     model: a shipped model's name, or a file that `train` wrote.
     invert: neurites are dark on a bright background.
     device: auto, cpu, cuda, mps, or cuda:0,cuda:1 (several GPUs share the work).
+    precision: arithmetic; auto is fp32 on a CPU, and what is fastest on a GPU.
     batch_size: windows at once; None: chosen by device. overlap: least share of a window that its
         neighbour covers too.
     tta: average over the mirror images of every window.

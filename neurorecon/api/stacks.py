@@ -68,11 +68,11 @@ def read_stack(
 def grid_of(voxel_size_um: Triple | None, origin_um: Triple | None) -> Grid | None:
     """Where the voxels of an array lie, None where no voxel size is given.
 
-    Raises InputError for a voxel size that is not above 0, and for a place without one.
+    Raises InputError for a voxel size that is not above 0, and for a place but 0 without one.
     """
     size, origin = triple("voxel_size_um", voxel_size_um), triple("origin_um", origin_um)
     if size is None:
-        if origin is not None:
+        if any(origin or ()):
             raise InputError("origin_um is in µm; give voxel_size_um, too")
         return None
     if min(size) <= 0:

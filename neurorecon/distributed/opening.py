@@ -105,7 +105,7 @@ def _local(workers: int) -> Iterator[Client]:
                     threads_per_worker=1,
                     processes=True,
                     memory_limit=int(_MEMORY_SHARE * memory / workers),
-                    dashboard_address=":0",  # any free port, so that two runs can share a machine
+                    dashboard_address="127.0.0.1:0",  # any free port: runs can share a machine
                     silence_logs=logging.CRITICAL,  # a lost worker is told by the cluster
                 )
             )

@@ -54,7 +54,7 @@ def test_the_shell_pipeline(folders):
     (stacks / "broken.tif").write_text("no stack")
     first = run(EXAMPLES / "pipeline.sh", *folders)
     assert first.returncode == 1
-    assert first.stderr.splitlines()[-1] == f"failed: {stacks / 'broken.tif'}"
+    assert f"failed: {stacks / 'broken.tif'}" in first.stderr.splitlines()
     check_results(results)
     made = (results / "a b.swc").stat().st_mtime_ns
     (stacks / "broken.tif").unlink()
@@ -62,6 +62,21 @@ def test_the_shell_pipeline(folders):
     assert again.returncode == 0, again.stderr
     assert (results / "a b.swc").stat().st_mtime_ns == made
     assert run(EXAMPLES / "pipeline.sh").returncode != 0
+
+
+def test_the_shell_pipeline_lists_failures_though_nothing_can_be_scored(folders):
+    stacks, results, gold = folders
+    (stacks / "a b.tif").write_text("no stack")
+    (gold / "a b.swc").rename(gold / "other.swc")
+    done = run(EXAMPLES / "pipeline.sh", *folders)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert f"failed: {stacks / 'a b.tif'}" in lines
+    assert lines[-1].startswith("neurorecon: error")  # of evaluate
+    assert not list(results.iterdir())
+    (results / "scores.csv").write_text("earlier scores")
+    assert run(EXAMPLES / "pipeline.sh", *folders).returncode == 1
+    assert (results / "scores.csv").read_text() == "earlier scores"
 
 
 @pytest.mark.skipif(
