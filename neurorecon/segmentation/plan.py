@@ -13,7 +13,7 @@ from neurorecon.errors import InputError
 
 Box = tuple[slice, slice, slice]
 
-DEFAULT_WINDOW_ZYX = (64, 64, 64)
+DEFAULT_WINDOW_ZYX = (96, 96, 96)
 DEFAULT_OVERLAP = 0.25
 # Windows may be this much larger than asked for, where that saves work. Smaller ones would cost the
 # tokens at their borders context.

@@ -128,12 +128,12 @@ def test_empty_space_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         array[20:24, y : y + 3, 4:60] = 200
     tifffile.imwrite(tmp_path / "a.tif", array)
     whole = _json(tmp_path / "a.tif")["segment"]
-    assert whole["windows"] == 25
+    assert whole["windows"] == 16
     assert whole["windows_run"] <= 6
     assert "not empty" in _run(tmp_path / "a.tif").stdout
     monkeypatch.setattr(command, "_MOST_VOXELS", array.size // 3)
     monkeypatch.setattr(command, "_BOX_WINDOWS", 2)
-    assert _json(tmp_path / "a.tif")["segment"]["windows_run"] < 25
+    assert _json(tmp_path / "a.tif")["segment"]["windows_run"] < 16
 
 
 def test_no_model_is_told_but_no_failure(tmp_path: Path) -> None:

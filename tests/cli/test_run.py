@@ -162,9 +162,10 @@ def test_names_that_repeat_get_those_of_their_folders(tmp_path, out):
         stacks.append(tmp_path / case / "image.tif")
     assert run(*stacks, "--out", out).exit_code == 1
     assert set(rows(out)) == {"one_image", "two_image"}
-    result = run(stacks[0], stacks[0], "--out", out)
+    again = tmp_path / "more" / "one" / "image.tif"
+    result = run(*stacks, again, "--out", out)
     assert result.exit_code == 2
-    assert "--out" in result.stderr
+    assert "give each a --out" in result.stderr
 
 
 @pytest.mark.parametrize(

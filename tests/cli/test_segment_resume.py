@@ -20,7 +20,7 @@ from neurorecon.io.stack import open_stack, read_volume
 from neurorecon.io.unfinished import unfinished_folder
 from neurorecon.segmentation import blocks
 
-SHAPE = (40, 150, 270)
+SHAPE = (16, 110, 450)
 
 
 @pytest.fixture(autouse=True)

@@ -117,7 +117,7 @@ def test_segment_writes_the_same_bytes_though_a_worker_is_killed(
     from neurorecon.commands.segment import memory
 
     monkeypatch.setattr(memory, "CORE_EDGE", 64)
-    stack = write_stack(tmp_path / "a.tif", (30, 270, 280))
+    stack = write_stack(tmp_path / "a.tif", (16, 430, 440))
     options = ("--model", small_model, "--no-skip", "--tta", "--batch-size", 4)
     torch.set_num_threads(cluster.threads())
     alone = segment(stack, "--out", tmp_path / "alone.zarr", *options)
