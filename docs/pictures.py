@@ -77,7 +77,7 @@ def own_model() -> None:
 
 def overnight() -> None:
     """Three stacks, their trees, and what the summary says of each."""
-    run("simulate --out stacks --count 3 --seed 7 --voxel-size 2 1 1")
+    run("simulate --out stacks --count 3 --seed 7 --look clear --voxel-size 2 1 1")
     for path in Path("stacks").glob("*_label.tif"):
         path.unlink()
     run("run " + " ".join(map(str, sorted(Path("stacks").glob("*.tif")))) + " --out traced")
