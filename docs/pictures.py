@@ -197,7 +197,7 @@ def morning(name: str, rows: list[dict[str, str]]) -> None:
 
 def windows(name: str) -> None:
     """Blending weights of three windows along one axis, and their sum."""
-    plan = plan_windows((64, 64, 160), (8, 8, 8))
+    plan = plan_windows((96, 96, 240), (8, 8, 8))
     figure, axes = plt.subplots(figsize=(7, 2.2), layout="tight")
     total = np.zeros(plan.shape_zyx[2])
     for start, weight in zip(plan.starts_zyx[2], plan.weights_zyx[2], strict=True):
@@ -205,7 +205,8 @@ def windows(name: str) -> None:
         axes.fill_between(place, weight, alpha=0.35, color=COLOUR)
         total[place] += weight
     axes.plot(total, color=BRIDGE, linewidth=1.5)
-    axes.set(xlabel="voxel", ylabel="weight", xlim=(0, 159), ylim=(0, 1.15), yticks=[0, 0.5, 1])
+    axes.set(xlabel="voxel", ylabel="weight", yticks=[0, 0.5, 1])
+    axes.set(xlim=(0, len(total) - 1), ylim=(0, 1.15))
     save(figure, name)
 
 
